@@ -1,0 +1,1 @@
+"""Speed: our servers beside what a user would take instead (docs/performance.md)."""

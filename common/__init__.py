@@ -1,0 +1,1 @@
+"""The ground floor: bytes and sockets. Knows no chat command and no milestone."""

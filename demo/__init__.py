@@ -1,0 +1,1 @@
+"""Scripted conversations of real processes: what each terminal shows, milestone by milestone."""

@@ -1,0 +1,5 @@
+"""`python -m grading`: see cli.py."""
+
+from .cli import main
+
+main()

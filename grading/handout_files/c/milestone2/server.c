@@ -1,0 +1,10 @@
+/* Milestone 2: ./server <port> */
+
+#include "message.h"
+
+int main(int argc, char *argv[])
+{
+    (void)argc;
+    (void)argv;
+    return 0;
+}

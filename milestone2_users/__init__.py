@@ -1,0 +1,1 @@
+"""Milestone 2: users with names, private messages, messages to all, in frames."""

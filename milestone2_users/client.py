@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""Milestone 2's client: commands become frames, and frames become lines on the screen.
+
+`common.client` waits for keyboard and server alike. This file says what a typed line means, one
+method for each command, and how a message looks.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+# Run as a script, Python looks for modules beside this file; ours are one folder up.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common import addresses
+from common.client import CONNECT_TIMEOUT, FrameClient
+from common.colours import Look
+from common.commandline import client_parser, end_on_signals
+from common.completion import completions, guess
+from common.console import Console
+from common.editing_console import open_console
+from common.errors import exit_status
+from common.framing import INFOS_LEN, MAX_TEXT, Message, MessageType
+from milestone2_users.users import SERVER
+
+UNNAMED = (MessageType.NICKNAME_LIST, MessageType.ECHO_SEND)
+"""Types of what the server says about nothing in particular: empty `infos` is no refusal."""
+LISTED = re.compile(r"^  - (\w+)$", re.MULTILINE)
+
+
+class Command(NamedTuple):
+    """A command that users type: how it is written, what for, and what it does."""
+
+    usage: str  # <needed> and [optional] words; the last one takes the rest of the line
+    purpose: str
+    run: Callable[..., None]
+    details: str = ""  # more than a line has room for
+
+
+class ChatClient(FrameClient):
+    """One user's view of the chat."""
+
+    def __init__(self, sock: socket.socket, console: Console) -> None:
+        super().__init__(sock, console)
+        self.name = ""  # as the server granted it
+        self.asked_name: str | None = None  # asked for, and not refused so far
+        # Our own server repeats in `infos` what it granted. Others may not: then we believe that
+        # all our wishes come true.
+        self.server_is_clear = False
+        self.commands = self.make_commands()
+        self.seen: dict[str, set[str]] = {"user": set()}  # what Tab offers
+        self.seen["command"] = {word[1:] for word in self.commands}
+        usages = [command.usage for command in self.commands.values()]
+        console.complete = lambda start: completions(start, usages, self.seen)
+
+    def make_commands(self) -> dict[str, Command]:
+        """Return the commands by their first word."""
+        commands = [
+            Command("/nick <name>", "take a name, or change it", self.ask_name),
+            Command("/who", "list the users", self.ask_users),
+            Command("/whois <user>", "tell about a user", self.ask_about),
+            Command("/whoami", "tell about yourself", self.ask_about_self),
+            Command("/msg <user> <text>", "write to one user", self.send_private),
+            Command("/msgall <text>", "write to all users", self.send_to_all),
+            Command("/quit", "leave the chat", self.quit),
+            Command("/help [command]", "list these commands, or explain one", self.show_help),
+        ]
+        return {command.usage.split()[0]: command for command in commands}
+
+    # Keyboard to server
+
+    def typed(self, line: str) -> None:
+        """Run a command, or send a text; an empty line does nothing."""
+        if line.startswith("/"):
+            self.run_command(line)
+        elif line:
+            self.send_text(line)
+
+    def run_command(self, line: str) -> None:
+        """Run what the first word says, with the words that its usage names."""
+        word, _, rest = line.partition(" ")
+        command = self.commands.get(word)
+        if command is None:
+            known = " ".join(self.commands)
+            meant = guess(word, self.commands)
+            self.console.complain(f"unknown command {word[:40]}; there are {known}{meant}")
+            return
+        most = len(command.usage.split()) - 1
+        words = rest.split(maxsplit=most - 1) if most else []
+        if len(words) < command.usage.count("<"):
+            self.console.complain(f"usage: {command.usage}")
+        else:
+            command.run(*words)
+
+    def ask_name(self, name: str) -> None:
+        """Log in or change the name (2.1, 2.4)."""
+        if self.request(MessageType.NICKNAME_NEW, name):
+            self.asked_name = name
+
+    def ask_users(self) -> None:
+        """Ask who is there (2.5)."""
+        self.request(MessageType.NICKNAME_LIST)
+
+    def ask_about(self, name: str) -> None:
+        """Ask since when and from where a user is connected (2.6)."""
+        self.request(MessageType.NICKNAME_INFOS, name)
+
+    def ask_about_self(self) -> None:
+        """Ask the same about oneself (2.12)."""
+        self.request(MessageType.NICKNAME_INFOS, self.own_name())
+
+    def send_private(self, name: str, text: str) -> None:
+        """Write to one user (2.9)."""
+        self.request(MessageType.UNICAST_SEND, name, text)
+
+    def send_to_all(self, text: str) -> None:
+        """Write to all other users (2.7)."""
+        self.request(MessageType.BROADCAST_SEND, "", text)
+
+    def send_text(self, text: str) -> None:
+        """Send a text without a command: the server echoes it (2.11)."""
+        self.request(MessageType.ECHO_SEND, "", text)
+
+    def quit(self) -> None:
+        """Say goodbye and leave (2.13)."""
+        self.console.show("Goodbye.")
+        self.leave()
+
+    def show_help(self, word: str = "") -> None:
+        """List the commands, or explain one."""
+        width = max(len(command.usage) for command in self.commands.values())
+        chosen = self.commands.get("/" + word.strip(" /"))
+        for command in [chosen] if chosen else self.commands.values():
+            self.console.show(f"  {command.usage:<{width}}  {command.purpose}")
+        if chosen and chosen.details:
+            self.console.show(chosen.details)
+
+    def own_name(self) -> str:
+        """Return the name we go by, as far as we know."""
+        return self.name if self.asked_name is None else self.asked_name
+
+    def request(self, kind: MessageType, infos: str = "", text: str = "") -> bool:
+        """Send a message, or say what is too long for it and return False."""
+        payload = text.encode("utf-8", "surrogateescape")
+        nick = self.own_name()
+        if len(payload) > MAX_TEXT:
+            self.console.complain(f"too long: {len(payload)} bytes, at most {MAX_TEXT} can be sent")
+            return False
+        if len(infos.encode("utf-8", "replace")) >= INFOS_LEN or "\0" in infos:
+            self.console.complain(f"impossible name: at most {INFOS_LEN - 1} bytes, no NUL")
+            return False
+        self.send(Message(kind, nick, infos, payload))
+        return True
+
+    # Server to screen
+
+    def received(self, message: Message) -> None:
+        """Note what a message tells about ourselves, then show it."""
+        self.note_name(message)
+        self.note_seen(message)
+        text = displayed(message)
+        if text:
+            self.console.show(text, self.look_of(message))
+
+    def look_of(self, message: Message) -> Look:
+        """Return how a message looks: what the server tells, and what it refuses, stand out."""
+        if message.nick_sender != SERVER:
+            return Look.CHAT
+        refused = self.server_is_clear and not message.infos and message.type not in UNNAMED
+        return Look.ERROR if refused else Look.NOTICE
+
+    def note_name(self, message: Message) -> None:
+        """Learn from a reply which name we have."""
+        if message.type == MessageType.NICKNAME_NEW and message.nick_sender == SERVER:
+            if message.infos:
+                self.server_is_clear = True
+                self.name = message.infos
+            if self.server_is_clear:
+                self.asked_name = None
+
+    def note_seen(self, message: Message) -> None:
+        """Remember the users that a message names, for the Tab key."""
+        if message.nick_sender != SERVER:
+            self.seen["user"].add(message.nick_sender.strip())
+        elif message.type == MessageType.NICKNAME_LIST:
+            self.seen["user"].update(LISTED.findall(message.text))
+
+    def prompt(self) -> str:
+        """Return the prompt, which shows the state: nameless, or named."""
+        return f"{self.name}> "
+
+
+def displayed(message: Message) -> str:
+    """Return how a message looks: `[sender] : text`, unless the text says itself who speaks."""
+    text = (message.text or message.infos).rstrip("\0\r\n ")
+    nick = message.nick_sender.strip()
+    if nick and nick != SERVER:
+        # A text of several lines must not look like several messages.
+        text = text.replace("\n", "\n    ")
+    if not text or not nick or names_sender(text, nick):
+        return text
+    return f"[{nick}] : {text}"
+
+
+def names_sender(text: str, nick: str) -> bool:
+    """Say whether a text begins with its sender's name already: some servers put it there."""
+    if nick == SERVER and text.startswith("INFO>"):
+        return True
+    return re.match(rf"\[ ?{re.escape(nick)} ?\]|{re.escape(nick)} ?:", text) is not None
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the client as the command line says. Raises UserError."""
+    parser = client_parser(__doc__.splitlines()[0])
+    parser.add_argument("--timestamps", action="store_true", help="show when each line came")
+    args = parser.parse_args(argv)
+    sock = addresses.connect(args.host, addresses.parse_port(args.port), CONNECT_TIMEOUT)
+    client = ChatClient(sock, open_console(timestamps=args.timestamps))
+    try:
+        end_on_signals()
+        client.run()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        client.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(main, sys.argv[1:]))

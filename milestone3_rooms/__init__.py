@@ -1,0 +1,1 @@
+"""Milestone 3: rooms, whose members talk among themselves."""

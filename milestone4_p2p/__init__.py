@@ -1,0 +1,1 @@
+"""Milestone 4: files, straight from one user to another."""

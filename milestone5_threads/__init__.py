@@ -1,0 +1,1 @@
+"""Milestone 5: the same chat on threads and JSON, with accounts."""

@@ -1,0 +1,1 @@
+"""The graded checks of this milestone: one function per observable promise."""

@@ -1,0 +1,310 @@
+"""3.1 to 3.7: making rooms, going in and out, and rooms without anybody."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.framing import MessageType
+from tests.harness.actor import Actor
+from tests.harness.chat import Chat
+from tests.harness.failures import Missing, NotReady
+from tests.harness.marks import on_terminal, on_wire, requirement
+from tests.harness.screen import has_word
+from tests.harness.terminal import TerminalUser
+from tests.harness.wire import FrameUser, raw_header
+
+LONG = "r" * 200
+BAD_NAMES = {"empty": "", "punctuation": "re!d", "underscore": "re_d", "too-long": LONG}
+BAD_ON_THE_WIRE = {"empty": "", "blank": "re d", "punctuation": "re!d"}
+
+
+def hears(chat: Chat, speaker: Actor, listener: Actor, seconds: float = 1) -> bool:
+    """True when a text that the speaker types is shown to the listener."""
+    text = chat.token()
+    speaker.types(text)
+    return chat.wait_for(lambda: text in listener.text(), seconds)
+
+
+def together(chat: Chat, one: Actor, other: Actor) -> bool:
+    """True when the two share a room: one of them hears the other."""
+    return hears(chat, one, other) or hears(chat, other, one)
+
+
+def room_exists(chat: Chat, asker: Actor, room: str, owner: Actor) -> bool:
+    """The room is listed, or can be entered: one of the two, for each has a requirement."""
+    asker.types("/channel_list")
+    if chat.wait_for(lambda: has_word(asker.since(), room), seconds=1):
+        return True
+    asker.types(f"/join {room}")
+    chat.settle()
+    return has_word(owner.since(), asker.name) or together(chat, asker, owner)
+
+
+@requirement("3.1")
+def test_create_makes_a_room(chat: Chat) -> None:
+    """`/create <room>` creates a room."""
+    alice, bob = chat.users("alice", "bob")
+    alice.types("/create red")
+    alice.is_told("alice is told that the room is made")
+    chat.require(room_exists(chat, bob, "red", alice), "bob finds the room `red`")
+
+
+@requirement("3.1", stages=on_terminal)
+@pytest.mark.parametrize("kind", BAD_NAMES)
+def test_a_bad_room_name_is_refused(chat: Chat, kind: str) -> None:
+    """A name that is too long, or holds anything but letters and digits, is refused with a
+    reason."""
+    name = BAD_NAMES[kind]
+    alice, bob = chat.users("alice", "bob")
+    alice.tries(f"/create {name}" if name else "/create")
+    alice.is_told("alice is told that the name is refused")
+    bob.types("/channel_list")
+    bob.lists_not(*name.split(), LONG)
+    alice.types("/create red")
+    chat.require(
+        room_exists(chat, bob, "red", alice), "alice can make a room with a good name afterwards"
+    )
+
+
+@requirement("3.1", stages=on_wire)
+@pytest.mark.parametrize("kind", BAD_ON_THE_WIRE)
+def test_a_bad_room_name_in_a_frame_is_refused(chat: Chat, kind: str) -> None:
+    """An empty name, or one with a blank or punctuation in it, is refused with a reason."""
+    name = BAD_ON_THE_WIRE[kind]
+    alice, bob = chat.users("alice", "bob")
+    alice.tries(f"/create {name}")
+    alice.is_told("alice is told that the name is refused")
+    bob.types("/channel_list")
+    if name:
+        bob.lists_not(name)
+
+
+@requirement("3.1", stages=on_wire)
+def test_a_room_name_that_fills_its_field_is_refused(chat: Chat) -> None:
+    """A name of 128 bytes, without room for a NUL, is refused, and the server goes on."""
+    alice, bob = chat.users("alice", "bob")
+    assert isinstance(alice, FrameUser)
+    chat.acts("alice", "sends MULTICAST_CREATE with a name of 128 letters and no NUL")
+    alice.wire.send_all(raw_header(0, b"alice", MessageType.MULTICAST_CREATE, b"r" * 128))
+    chat.server_survives("a room's name of 128 letters")
+    bob.types("/channel_list")
+    bob.lists_not(LONG)
+
+
+@requirement("3.2")
+def test_the_creator_is_in_the_room(chat: Chat) -> None:
+    """The creator is in the room at once."""
+    alice, bob, carol = chat.users("alice", "bob", "carol")
+    alice.types("/create red")
+    bob.types("/join red")
+    chat.settle()
+    inside = has_word(alice.since(), "bob") or together(chat, alice, bob)
+    if not inside:
+        carol.types("/join red")
+        if not together(chat, bob, carol):
+            raise NotReady(("3.5", "3.8"), "two who join a room hear each other")
+    chat.require(inside, "alice, who made the room, is in it")
+
+
+@requirement("3.2")
+def test_the_creator_has_left_the_room_before(chat: Chat) -> None:
+    """Who creates a room has left the one before."""
+    alice, bob = chat.users("alice", "bob")
+    alice.types("/create red")
+    bob.types("/join red")
+    alice.types("/create blue")
+    text = chat.token()
+    bob.types(text)
+    alice.sees_nothing_of(text)
+    text = chat.token()
+    alice.types(text)
+    bob.sees_nothing_of(text)
+
+
+@requirement("3.3")
+def test_the_list_of_rooms(chat: Chat) -> None:
+    """`/channel_list` lists exactly the rooms that exist."""
+    alice, bob, carol = chat.users("alice", "bob", "carol")
+    alice.types("/create red")
+    carol.types("/channel_list")
+    carol.lists("red")
+    carol.lists_not("blue")
+    bob.types("/create blue")
+    carol.types("/channel_list")
+    carol.lists("red", "blue")
+
+
+@requirement("3.3")
+def test_no_rooms(chat: Chat) -> None:
+    """With no room, `/channel_list` says so."""
+    alice = chat.user("alice")
+    alice.types("/channel_list")
+    alice.is_told("alice is told that there is no room")
+
+
+@requirement("3.4")
+def test_a_room_that_exists_is_not_created_again(chat: Chat) -> None:
+    """Creating a room that exists is refused with a reason; nobody gets into it that way."""
+    alice, bob, carol = chat.users("alice", "bob", "carol")
+    alice.types("/create red")
+    bob.types("/join red")
+    carol.tries("/create red")
+    carol.is_told("carol is told that the room exists")
+    text = chat.token()
+    alice.types(text)
+    bob.sees(text)
+    carol.sees_nothing_of(text)
+
+
+@requirement("3.5")
+def test_join_enters_a_room(chat: Chat) -> None:
+    """`/join <room>` enters a room."""
+    alice, bob, carol = chat.users("alice", "bob", "carol")
+    alice.types("/create red")
+    bob.types("/join red")
+    carol.types("/join red")
+    chat.settle()
+    told = has_word(alice.since(), "carol") or has_word(bob.since(), "carol")
+    chat.require(told or together(chat, bob, carol), "bob and carol are in the same room")
+
+
+@requirement("3.5")
+def test_quit_leaves_the_room(leaving: str, chat: Chat) -> None:
+    """`/quit` (or `/quit <room>`) leaves the room and keeps the connection."""
+    alice, bob, carol = chat.users("alice", "bob", "carol")
+    alice.types("/create red")
+    bob.types("/join red")
+    carol.types("/join red")
+    bob.types(leaving.format(room="red"))
+    chat.settle()
+    chat.require(bob.connected, "bob keeps his connection when he leaves a room")
+    text = chat.token()
+    bob.types(text)
+    alice.sees_nothing_of(text)
+    carol.sees_nothing_of(text)
+    bob.types("/join red")
+    chat.settle()
+    told = has_word(alice.since(), "bob") or has_word(carol.since(), "bob")
+    chat.require(told or together(chat, bob, alice), "bob can come back")
+
+
+@requirement("3.5", stages=on_terminal)
+def test_quit_outside_a_room_ends_the_client(leaving: str, chat: Chat) -> None:
+    """Outside a room `/quit` ends the connection, also after a room was left."""
+    alice, bob = chat.users("alice", "bob")
+    assert isinstance(bob, TerminalUser)
+    alice.types("/create red")
+    bob.types("/join red")
+    bob.types(leaving.format(room="red"))
+    chat.settle()
+    chat.require(bob.connected, "bob keeps his connection when he leaves a room")
+    bob.types("/quit")
+    chat.require(
+        chat.wait_for(lambda: not bob.connected), "`/quit` outside a room ends the connection"
+    )
+
+
+@requirement("3.5")
+def test_joining_a_room_that_does_not_exist_is_refused(chat: Chat) -> None:
+    """Joining a room that does not exist is refused with a reason, and does not make it."""
+    alice, bob = chat.users("alice", "bob")
+    alice.types("/create red")
+    bob.tries("/join ghost")
+    bob.is_told("bob is told that there is no such room")
+    alice.types("/channel_list")
+    alice.lists_not("ghost")
+
+
+@requirement("3.6")
+def test_joining_another_room_leaves_the_current_one(chat: Chat) -> None:
+    """Joining another room leaves the current one: nobody is in two rooms."""
+    alice, bob, carol = chat.users("alice", "bob", "carol")
+    alice.types("/create red")
+    carol.types("/create blue")
+    bob.types("/join red")
+    bob.types("/join blue")
+    text = chat.token()
+    carol.types(text)
+    bob.sees(text)
+    text = chat.token()
+    alice.types(text)
+    bob.sees_nothing_of(text)
+    text = chat.token()
+    bob.types(text)
+    carol.sees(text)
+    alice.sees_nothing_of(text)
+
+
+@requirement("3.6")
+def test_a_refused_join_changes_nothing(chat: Chat) -> None:
+    """A refused join leaves the user where they were."""
+    alice, bob = chat.users("alice", "bob")
+    alice.types("/create red")
+    bob.types("/join red")
+    bob.tries("/join ghost")
+    for speaker, listener in ((alice, bob), (bob, alice)):
+        text = chat.token()
+        speaker.types(text)
+        listener.sees(text)
+
+
+def is_gone(chat: Chat, asker: Actor, room: str) -> None:
+    """The room is listed no more. Raises Forbidden."""
+    asker.types("/channel_list")
+    asker.lists_not(room)
+
+
+@requirement("3.7")
+def test_the_last_one_who_quits_is_told(leaving: str, chat: Chat) -> None:
+    """When its last member leaves, the room is destroyed; the one who leaves is told."""
+    alice, bob = chat.users("alice", "bob")
+    alice.types("/create red")
+    bob.types("/channel_list")
+    bob.lists("red")
+    alice.types(leaving.format(room="red"))
+    alice.is_told("alice is told that the room is no more")
+    is_gone(chat, bob, "red")
+
+
+@requirement("3.7")
+def test_a_room_stays_while_somebody_is_in_it(leaving: str, chat: Chat) -> None:
+    """A room is not destroyed while it has a member."""
+    alice, bob, carol = chat.users("alice", "bob", "carol")
+    alice.types("/create red")
+    bob.types("/join red")
+    alice.types(leaving.format(room="red"))
+    carol.types("/channel_list")
+    carol.lists("red")
+    bob.types(leaving.format(room="red"))
+    is_gone(chat, carol, "red")
+
+
+@requirement("3.7")
+@pytest.mark.parametrize("how", ["lost", "joins-elsewhere", "creates-another"])
+def test_a_room_without_members_is_destroyed(chat: Chat, how: str) -> None:
+    """The room goes with its last member, however that one went."""
+    alice, bob = chat.users("alice", "bob")
+    if how == "joins-elsewhere":
+        chat.user("carol").types("/create blue")
+    alice.types("/create red")
+    bob.types("/channel_list")
+    bob.lists("red")
+    if how == "lost":
+        alice.vanishes()
+    else:
+        alice.types("/join blue" if how == "joins-elsewhere" else "/create green")
+    is_gone(chat, bob, "red")
+
+
+@requirement("3.7")
+def test_a_destroyed_room_can_be_created_again(leaving: str, chat: Chat) -> None:
+    """The name of a destroyed room is free again."""
+    alice, bob, carol = chat.users("alice", "bob", "carol")
+    alice.types("/create red")
+    alice.types(leaving.format(room="red"))
+    bob.types("/create red")
+    carol.types("/join red")
+    chat.settle()
+    told = has_word(bob.since(), "carol")
+    if not (told or together(chat, carol, bob)):
+        raise Missing("bob can create the room `red` anew, and carol can join it")

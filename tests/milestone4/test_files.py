@@ -1,0 +1,196 @@
+"""4.1 to 4.3 and 4.5: files go over whole, after a yes, straight, and both sides are told."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from tests.harness.chat import Chat
+from tests.harness.failures import Forbidden, Missing, NotReady, Waived
+from tests.harness.forms import SentFile
+from tests.harness.marks import on_terminal, requirement
+from tests.harness.play import SendForm
+from tests.harness.terminal import TerminalUser
+
+MEBIBYTE = 1024 * 1024
+PASSING = 64 * 1024
+"""Bytes that may pass the server while a file of a mebibyte is sent: requests and answers."""
+
+CONTENTS = {
+    "a-line": b"one line of text\n",
+    "empty": b"",
+    "one-byte": b"\n",
+    "zero-bytes": b"before\0\0\0behind\0",
+    "all-bytes": bytes(range(256)) * 5,
+    "one-block": b"b" * 1024,
+    "one-block-and-a-bit": b"b" * 4096 + b"bit",
+    "100-kilobytes": bytes(n * 7 % 251 for n in range(100_000)),
+    "3-mebibytes": bytes(range(256)) * (3 * MEBIBYTE // 256) + b"end",
+}
+
+
+@requirement("4.1", stages=on_terminal)
+@pytest.mark.parametrize("kind", CONTENTS)
+def test_a_file_arrives_byte_for_byte(sending: SendForm, chat: Chat, kind: str) -> None:
+    """`/send <user> <path>` transfers the file, byte for byte, and the chat goes on."""
+    alice, bob = chat.people("alice", "bob")
+    file = SentFile(chat, alice, CONTENTS[kind])
+    file.send(bob, sending)
+    bob.types(sending.yes)
+    arrives(chat, file, bob)
+    if kind == "empty":
+        chat.settle()  # an empty file that never ends looks the same: the chat must go on
+    text = chat.token()
+    alice.types(f"/msg bob {text}")
+    bob.sees(text)
+
+
+def arrives(chat: Chat, file: SentFile, receiver: TerminalUser) -> None:
+    """The file is found below the receiver's directory. Raises Missing."""
+    expected = f"a file of {len(file.content)} bytes with the same content at {receiver.name}"
+    chat.expect(expected)
+    if not chat.wait_for(lambda: file.arrived_at(receiver), seconds=4):
+        found = [f"{path.name}: {path.stat().st_size}" for path in file.new_files(receiver)]
+        came = f"New files there, with their bytes: {', '.join(found) or 'none'}."
+        raise Missing(expected, f"{came} {chat.what_ended()}".strip())
+
+
+@requirement("4.1", stages=on_terminal)
+def test_a_file_goes_the_other_way_too(sending: SendForm, chat: Chat) -> None:
+    """Whoever has received a file can send one, too."""
+    alice, bob = chat.people("alice", "bob")
+    for sender, receiver in ((alice, bob), (bob, alice)):
+        file = SentFile(chat, sender, f"from {sender.name}\n".encode())
+        file.send(receiver, sending)
+        receiver.types(sending.yes)
+        arrives(chat, file, receiver)
+
+
+@requirement("4.2", stages=on_terminal)
+def test_the_receiver_is_asked(sending: SendForm, chat: Chat) -> None:
+    """The receiver is asked, with the sender's and the file's name, and nothing is transferred
+    before the answer."""
+    alice, bob = chat.people("alice", "bob")
+    file = SentFile(chat, alice, b"not before you say yes\n")
+    file.send(bob, sending)
+    bob.lists("alice")
+    bob.sees(file.name)
+    chat.settle()
+    chat.forbid(
+        file.arrived_at(bob), "nothing is transferred before bob has said yes", "The file is there."
+    )
+
+
+@requirement("4.2", stages=on_terminal)
+def test_nobody_else_is_asked(sending: SendForm, chat: Chat) -> None:
+    """Nobody but the receiver is asked."""
+    alice, bob, carol = chat.people("alice", "bob", "carol")
+    file = SentFile(chat, alice, b"for bob\n")
+    file.send(bob, sending)
+    bob.sees(file.name)
+    carol.sees_nothing_of(file.name)
+
+
+@requirement("4.3", stages=on_terminal)
+def test_the_bytes_do_not_pass_the_server(sending: SendForm, chat: Chat) -> None:
+    """The file's bytes never pass through the server: counted on the way to it."""
+    alice, alice_proxy = chat.user_behind_proxy("alice")
+    bob, bob_proxy = chat.user_behind_proxy("bob")
+    file = SentFile(chat, alice, os.urandom(MEBIBYTE))
+    file.send(bob, sending)
+    bob.types(sending.yes)
+    if not chat.wait_for(lambda: file.arrived_at(bob), seconds=4):
+        raise NotReady(("4.1",), "the file arrives", chat.what_ended())
+    chat.settle()
+    passed = alice_proxy.bytes_through() + bob_proxy.bytes_through()
+    chat.forbid(
+        passed > PASSING,
+        f"at most {PASSING >> 10} KiB pass the server for a file of 1 MiB",
+        f"{passed} bytes passed.",
+    )
+
+
+@requirement("4.5", stages=on_terminal)
+def test_both_sides_are_told_of_success(sending: SendForm, chat: Chat) -> None:
+    """After the transfer both sides are told that it succeeded."""
+    alice, bob = chat.people("alice", "bob")
+    file = SentFile(chat, alice, b"a small file\n")
+    file.send(bob, sending)
+    bob.types(sending.yes)
+    if not chat.wait_for(lambda: file.arrived_at(bob), seconds=4):
+        raise NotReady(("4.1",), "the file arrives", chat.what_ended())
+    bob.is_told("bob is told that he has the file")
+    alice.is_told("alice is told that bob has the file")
+
+
+def held_up(chat: Chat, sending: SendForm, alice: TerminalUser, bob: TerminalUser) -> SentFile:
+    """A large file that is under way: the receiver is stopped (SIGSTOP) in the middle of it."""
+    file = SentFile(chat, alice, os.urandom(MEBIBYTE) * 48)
+    file.send(bob, sending)
+    known = {row.inode for row in bob.program.tcp_connections()}
+    bob.types(sending.yes)
+
+    def has_begun() -> bool:
+        return any(row.inode not in known for row in bob.program.tcp_connections())
+
+    begun = chat.wait_for(has_begun)
+    os.kill(bob.program.pid, signal.SIGSTOP)
+    if not begun:
+        raise NotReady(("4.1",), "the transfer begins", chat.what_ended())
+    chat.acts("the network", "holds the transfer up in the middle")
+    chat.unread_ports |= {row.local_port for row in bob.program.tcp_connections()}
+    chat.settle()
+    if file.arrived_at(bob):
+        raise Waived("the transfer was over before it could be held up")
+    return file
+
+
+@requirement("4.5", stages=on_terminal)
+def test_the_receiver_is_told_when_the_sender_is_lost(sending: SendForm, chat: Chat) -> None:
+    """A transfer that breaks is told to the receiver, and leaves no half file under the final
+    name."""
+    alice, bob = chat.people("alice", "bob")
+    file = held_up(chat, sending, alice, bob)
+    alice.program.ended_because = "the check kills it here"
+    os.kill(alice.program.pid, signal.SIGKILL)
+    chat.acts("alice", "vanishes in the middle of the transfer")
+    os.kill(bob.program.pid, signal.SIGCONT)
+    chat.unread_ports.clear()
+    chat.settle()
+    no_half_file(chat, file, bob)
+    bob.is_told("bob is told that the transfer failed")
+
+
+@requirement("4.5", stages=on_terminal)
+def test_the_sender_is_told_when_the_receiver_is_lost(sending: SendForm, chat: Chat) -> None:
+    """A transfer that breaks is told to the sender."""
+    alice, bob = chat.people("alice", "bob")
+    held_up(chat, sending, alice, bob)
+    chat.acts("bob", "vanishes in the middle of the transfer")
+    bob.program.end("the check kills it here")
+    alice.is_told("alice is told that the transfer failed")
+
+
+def no_half_file(chat: Chat, file: SentFile, receiver: TerminalUser) -> None:
+    """No new file with only a part of the content stands there under a final name."""
+    expected = "a broken transfer leaves no half file under the final name"
+    chat.expect(expected)
+
+    def halves() -> list[str]:
+        return [
+            f"{path.name} ({path.stat().st_size} of {len(file.content)} bytes)"
+            for path in file.new_files(receiver)
+            if path.stat().st_size < len(file.content) and is_final(path.name, file.name)
+        ]
+
+    if not chat.wait_for(lambda: not halves()):
+        raise Forbidden(expected, f"There is {', '.join(halves())}.")
+
+
+def is_final(name: str, sent: str) -> bool:
+    """True for a name that a user would take for the finished file's."""
+    stem = sent.rpartition(".")[0]
+    rest = name.replace(stem, "").lower()
+    return stem in name and not any(mark in rest for mark in ("part", "tmp", "temp", "~"))

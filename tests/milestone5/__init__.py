@@ -1,0 +1,1 @@
+"""The graded checks of milestone 5."""

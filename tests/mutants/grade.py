@@ -1,0 +1,111 @@
+"""Grade mutants through the harness, and say what killed them."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grading import judge, run
+from grading.cli import reference
+from grading.model import ERROR, FAILED, PASSED, SKIPPED, WAIVED, RequirementResult
+from grading.rubric import Rubric, load
+
+from .registry import Mutant
+
+LAUNCHER = Path(__file__).with_name("run.py")
+
+
+@dataclass
+class Verdict:
+    """What the grader made of a mutant."""
+
+    mutant: Mutant
+    outcomes: dict[str, str]
+    """What became of each requirement that was looked at."""
+    failed: dict[str, list[str]]
+    """The checks that failed, of each requirement that did not pass."""
+
+    @property
+    def killed_by(self) -> list[str]:
+        """The requirements that failed."""
+        return [one for one, outcome in self.outcomes.items() if outcome == FAILED]
+
+    @property
+    def skipped(self) -> list[str]:
+        """The requirements that were spared, for they rest on what failed."""
+        return [one for one, outcome in self.outcomes.items() if outcome == SKIPPED]
+
+    @property
+    def problems(self) -> list[str]:
+        """Why this verdict is not the right one: none if it is."""
+        named = [self.mutant.requirement, *self.mutant.also]
+        if self.mutant.name.startswith("emptied."):
+            caught = {*self.killed_by, *self.skipped}.intersection(named)
+            return [] if caught else [f"survives {' and '.join(named)}"]
+        found = [f"survives {one}" for one in named if one not in self.killed_by]
+        found += [f"killed by {one} as well" for one in self.killed_by if one not in named]
+        return found + [
+            f"grader error in {o}" for o, what in self.outcomes.items() if what == ERROR
+        ]
+
+
+def grade(mutant: Mutant, only: Sequence[str] = (), workers: int = 1) -> Verdict:
+    """Run the checks of the mutant's milestone (of the requirements `only`), and judge them."""
+    rubric = load()
+    with tempfile.TemporaryDirectory(prefix="mutant-") as workdir:
+        records = run.run_checks(
+            {mutant.milestone: settings(mutant)}, Path(workdir), workers=workers, only=only
+        )
+    results = judge.judge(rubric, [mutant.milestone], records, {})
+    looked_at = [one for one in results if one.checks]
+    return Verdict(
+        mutant,
+        {one.id: one.outcome for one in looked_at},
+        {one.id: failed_checks(one) for one in looked_at if failed_checks(one)},
+    )
+
+
+def failed_checks(result: RequirementResult) -> list[str]:
+    """The checks of a requirement that failed, for a reader."""
+    return [
+        check["check"].removeprefix("test_")
+        + (f"[{check['case']}]" if check["case"] else "")
+        + f" ({check['stage']})"
+        for check in result.checks
+        if check["outcome"] not in (PASSED, WAIVED)
+    ]
+
+
+def settings(mutant: Mutant) -> dict[str, Any]:
+    """What the harness is told: the wrong program, and the reference for the other side."""
+    chosen: dict[str, Any] = {"milestone": mutant.milestone, "seed": "0"}
+    for program in ("server", "client"):
+        command = reference(mutant.milestone, program)
+        if mutant.is_wrong(program):
+            command = [sys.executable, str(LAUNCHER), mutant.key, program, *command[2:]]
+        chosen[program] = command
+    return chosen
+
+
+def neighbours(mutant: Mutant, rubric: Rubric) -> list[str]:
+    """The mutant's own requirement, what that rests on, and what stands beside it in the list.
+
+    Offences (N.B) and the server at rest (N.C) take many seconds: they are looked at where the
+    mutant is one of theirs.
+    """
+    mine = [one.id for one in rubric.of(mutant.milestone) if not one.manual]
+    at = mine.index(mutant.requirement)
+    beside = {*mine[max(0, at - 1) : at + 2], *rubric[mutant.requirement].rests_on}
+    slow = {f"{mutant.milestone}.B", f"{mutant.milestone}.C"}
+    return sorted((beside - slow) | {mutant.requirement, *mutant.also}, key=mine.index)
+
+
+def quick(mutant: Mutant, rubric: Rubric) -> list[str]:
+    """All requirements of the milestone but the slow ones, and the mutant's own."""
+    slow = {f"{mutant.milestone}.B", f"{mutant.milestone}.C"}
+    every: Iterable[str] = (one.id for one in rubric.of(mutant.milestone) if not one.manual)
+    return [one for one in every if one not in slow or one in (mutant.requirement, *mutant.also)]

@@ -1,0 +1,34 @@
+"""Start a mutant: `python tests/mutants/run.py 2/one-recv-is-one-frame server PORT`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main(argv: list[str]) -> int:
+    """Run the program of a mutant as the reference would be run. Returns its exit status."""
+    if len(argv) < 2 or argv[1] not in ("server", "client"):
+        print("usage: run.py MUTANT server|client ARGUMENT...", file=sys.stderr)
+        return 2
+    key, side, *arguments = argv
+    from tests.mutants.registry import FOLDERS, find
+
+    try:
+        mutant = find(key)
+    except KeyError:
+        print(f"no mutant is called {key}; `make mutants` lists them", file=sys.stderr)
+        return 2
+    program = importlib.import_module(f"{FOLDERS[mutant.milestone]}.{side}")
+    mutant.install()
+    sys.argv = [f"{side}.py", *arguments]
+    return int(program.exit_status(program.main, arguments))
+
+
+if __name__ == "__main__":
+    # Where this was started, and the folder of this file, are no places to import from.
+    sys.path[0] = str(ROOT)
+    sys.exit(main(sys.argv[1:]))

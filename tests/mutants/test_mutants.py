@@ -1,0 +1,58 @@
+"""Mutants meet their own requirement and its neighbours; `make mutants` prints the whole matrix.
+
+There are some two hundred, and each is a grading of its own: `make test-all` tries one for each
+requirement, then every one of them with its neighbours.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from grading.rubric import load
+
+from .emptied import emptied
+from .grade import grade, neighbours
+from .registry import FOLDERS, Mutant, find, mutants
+
+ALL = mutants(*FOLDERS)
+FIRST = list({one.requirement: one for one in reversed(ALL)}.values())
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("mutant", FIRST, ids=[one.key for one in FIRST])
+def test_a_mutant_is_caught_by_its_own_requirement(mutant: Mutant) -> None:
+    """Its own requirement fails."""
+    verdict = grade(mutant, [mutant.requirement, *mutant.also])
+    assert not verdict.problems, f"{verdict.problems}: {verdict.failed}"
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("mutant", ALL, ids=[one.key for one in ALL])
+def test_a_mutant_is_caught_by_nothing_beside(mutant: Mutant) -> None:
+    """Its own requirement fails, and none of those beside it does."""
+    verdict = grade(mutant, neighbours(mutant, load()))
+    assert not verdict.problems, f"{verdict.problems}: {verdict.failed}"
+
+
+def test_every_automatic_requirement_has_a_mutant() -> None:
+    """Nothing is graded that was never seen to fail."""
+    wanted = {one.id for one in load().requirements if not one.manual}
+    have = {requirement for one in ALL for requirement in (one.requirement, *one.also)}
+    assert wanted - have == set()
+
+
+def test_every_mutant_has_a_requirement_and_a_fault() -> None:
+    """A reader of the table can tell what each of them is."""
+    rubric = load()
+    for one in ALL:
+        assert one.requirement in rubric, one.key
+        assert one.fault.endswith("."), one.key
+
+
+def test_emptied_functions_are_found() -> None:
+    """The automatic mutants are there, and can be named on the command line."""
+    keys = {one.key for one in emptied(2)}
+    assert "2/emptied.server.ChatServer.list_users" in keys
+    assert find("2/emptied.server.ChatServer.list_users").requirement == "2.5"

@@ -1,0 +1,1 @@
+"""What people see: real clients on a pseudo-terminal, their screens compared."""
