@@ -30,6 +30,12 @@ CONNECT_TIMEOUT = 10.0
 """Seconds given to each of the server's addresses."""
 FAREWELL = 1.0
 """Seconds without a byte from the server after which we do not wait for its end, when we leave."""
+LOOK_UP = 1000
+"""Milliseconds that `poll()` waits at most.
+
+So much later a signal is seen that came in the moment before `poll()` began to wait: such a one
+does not end the wait.
+"""
 RECV_SIZE = 64 * 1024
 KEYBOARD = 0
 SCREEN = 1
@@ -71,10 +77,10 @@ class EchoClient:
             poll.register(KEYBOARD, select.POLLIN)
         return dict(poll.poll(self.milliseconds_left()))
 
-    def milliseconds_left(self) -> int | None:
-        """Return how long `poll()` may wait: forever, or until our patience ends."""
+    def milliseconds_left(self) -> int:
+        """Return how long `poll()` may wait: until we look up, or until our patience ends."""
         if self.leaves_at is None:
-            return None
+            return LOOK_UP
         return max(0, int((self.leaves_at - time.monotonic()) * 1000) + 1)
 
     # Keyboard to server

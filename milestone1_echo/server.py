@@ -27,8 +27,12 @@ from milestone1_echo.client_list import Client, ClientList
 
 RECV_SIZE = 64 * 1024
 """Most bytes taken from one client before the others have their turn."""
-RETRY_ACCEPT = 1000
-"""Milliseconds until a server without free descriptors tries to accept again."""
+LOOK_UP = 1000
+"""Milliseconds that `poll()` waits at most.
+
+Then a server without free descriptors tries to accept again, and a signal is seen that came in the
+moment before `poll()` began to wait: such a one does not end the wait.
+"""
 NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 QUIT = b"/quit"
 QUIT_LINE = re.compile(rb"^/quit\r?(?:\n|\Z)", re.MULTILINE)
@@ -49,7 +53,7 @@ class EchoServer:
         """Serve until KeyboardInterrupt (1.3)."""
         self.start_accepting()
         while True:
-            ready = self.poll.poll(None if self.accepting else RETRY_ACCEPT)
+            ready = self.poll.poll(LOOK_UP)
             for fd, events in ready:
                 client = self.client_of.get(fd)
                 if client is not None:

@@ -34,6 +34,7 @@ from common.commandline import Parser, end_on_signals, invitation, server_parser
 from common.errors import USAGE, UserError, exit_status
 from common.json_stream import JSONStreamError, encode
 from common.log import Log
+from common.poller import LOOK_UP
 from milestone5_threads.accounts import Accounts
 from milestone5_threads.sessions import Session, Users
 
@@ -105,7 +106,7 @@ class ChatServer:
         """Accept clients until Ctrl-C (KeyboardInterrupt) ends it."""
         while True:
             # There may be a listener per address; nothing else in here waits for two things.
-            ready, _, _ = select.select(self._listeners, [], [])
+            ready, _, _ = select.select(self._listeners, [], [], LOOK_UP)
             for listener in ready:
                 self.accept(listener)
 
