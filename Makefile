@@ -93,14 +93,14 @@ lint: $(STAMP)
 .PHONY: test
 test: lint
 	$(VENV)/bin/coverage erase
-	$(VENV)/bin/coverage run -m pytest -q -n $(WORKERS) -m "not thorough" $(TESTS)
+	$(VENV)/bin/coverage run -m pytest -q -n $(WORKERS) --dist worksteal -m "not thorough" $(TESTS)
 	$(VENV)/bin/coverage combine --quiet
 	$(VENV)/bin/coverage report --skip-covered
 
 #:test-all: the tests that take long as well: all mutants, the ladder, all hostile programs
 .PHONY: test-all
 test-all: $(STAMP)
-	$(VENV)/bin/python -m pytest -q -n $(WORKERS) $(TESTS)
+	$(VENV)/bin/python -m pytest -q -n $(WORKERS) --dist worksteal $(TESTS)
 
 # Grade. SUBMISSION= names a directory; SERVER= and CLIENT= name commands (or `reference`); ATTACH=
 # a server that is already running; ONLY= one requirement; STAGE= wire or terminal; SEED= repeats

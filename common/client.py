@@ -17,6 +17,7 @@ from common.connection import Connection
 from common.console import Console
 from common.errors import UserError
 from common.framing import NEED_MORE, Decoder, Message, ProtocolError, encode
+from common.signals import asked_to_end
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds given to each of the server's addresses."""
@@ -101,8 +102,12 @@ class FrameClient:
 
     # The loop
 
-    def run(self) -> None:
-        """Run until the user leaves. Raises UserError if the server ends it."""
+    def run(self, ending: int) -> None:
+        """Run until the user leaves, or `ending` can be read (signals.py).
+
+        Raises UserError if the server ends it.
+        """
+        self.watch(ending, poller.READ, lambda _events: self._on_signal(ending))
         while not self._ended:
             self._watch_all()
             for fd, events in self._poller.wait(self._patience()):
@@ -116,6 +121,9 @@ class FrameClient:
             self.turn_ended()
             if self._leaves_at is not None and now >= self._leaves_at:
                 return
+
+    def _on_signal(self, ending: int) -> None:
+        self._ended = self._ended or asked_to_end(ending)
 
     def close(self) -> None:
         """Close the connection, and show what was not shown yet."""

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from common.addresses import parse_port
 from common.errors import USAGE, UserError
+from common.signals import end_signals
 
 
 class Parser(argparse.ArgumentParser):
@@ -48,11 +49,10 @@ def invitation(server_file: str, host: str | None, port: int) -> str:
 def end_on_signals() -> None:
     """Let Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt, so that everything is closed.
 
-    Once: a clean end is not interrupted again. `nohup` stays in force.
+    For a program that waits in many places. One that waits in `poll()` alone takes
+    `signals.catch_end_signals`. Once: a clean end is not interrupted again. `nohup` stays in force.
     """
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
+    numbers = end_signals()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         for number in numbers:

@@ -4,9 +4,6 @@
 price grows with the idle ones too. Linux's `epoll` keeps the list in the kernel and reports the
 ready ones only. Both speak the same bits, so the choice between them is made here and nowhere
 else.
-
-No wait lasts longer than LOOK_UP. A signal ends a wait that has begun; one that comes in the moment
-before it begins does not, and a server asked to end would sleep on until its next client comes.
 """
 
 from __future__ import annotations
@@ -18,9 +15,6 @@ READ: Final = select.POLLIN
 WRITE: Final = select.POLLOUT
 GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 """Reported whether asked for or not: the peer is gone, the socket failed, the descriptor closed."""
-
-LOOK_UP: Final = 1.0
-"""Seconds that a wait lasts at most: so much later a signal is seen that came just before it."""
 
 KINDS: Final = ("poll", "epoll") if hasattr(select, "epoll") else ("poll",)
 """What `make_poller` takes on this system; the first is the default."""
@@ -39,7 +33,7 @@ class Poller(Protocol):
         """Forget `fd`. To be called before it is closed."""
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
-        """Return (fd, events) of what is ready; after `timeout` seconds, or LOOK_UP, none."""
+        """Return (fd, events) of what is ready; after `timeout` seconds an empty list."""
 
 
 class _Poll:
@@ -52,7 +46,7 @@ class _Poll:
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
         # Milliseconds, rounded up: rounded down, the last millisecond would be a busy loop.
-        return self._poll(int(_bounded(timeout) * 1000) + 1)
+        return self._poll(None if timeout is None else int(timeout * 1000) + 1)
 
 
 class _Epoll:
@@ -64,11 +58,7 @@ class _Epoll:
         self._poll = epoll.poll
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
-        return self._poll(_bounded(timeout))
-
-
-def _bounded(timeout: float | None) -> float:
-    return LOOK_UP if timeout is None else min(timeout, LOOK_UP)
+        return self._poll(timeout)
 
 
 def make_poller(kind: str = KINDS[0]) -> Poller:

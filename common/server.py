@@ -41,7 +41,7 @@ _NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM
 
 
 class FrameServer:
-    """Accepts connections and moves frames, until KeyboardInterrupt."""
+    """Accepts connections and moves frames, until a signal ends it."""
 
     def __init__(
         self,
@@ -60,6 +60,7 @@ class FrameServer:
         self._parting: dict[Connection, str] = {}  # to be let go when this turn ends, and why
         self._leaving: dict[Connection, float] = {}  # let go; closed at this time at the latest
         self._accept_again: float | None = None  # when, while we are out of descriptors
+        self._ended = False
 
     # What a milestone overrides
 
@@ -84,10 +85,11 @@ class FrameServer:
 
     # The loop
 
-    def run(self) -> None:
-        """Serve until KeyboardInterrupt."""
+    def run(self, ending: int) -> None:
+        """Serve until the descriptor `ending` can be read (signals.py)."""
+        self._poller.register(ending, poller.READ)
         self._start_accepting()
-        while True:
+        while not self._ended:
             self._turn()
 
     def close(self) -> None:
@@ -103,8 +105,10 @@ class FrameServer:
             connection = connections.get(fd)
             if connection is not None:
                 self._serve(connection, events)
-            else:
+            elif fd in self._listeners:
                 self._accept(self._listeners[fd])
+            else:
+                self._ended = True
         while self._have_output or self._parting:
             self._send_output()
             self._let_go()

@@ -54,6 +54,7 @@ def run_checks(
     arguments += ["-n", str(workers)] if workers > 1 else ["-p", "no:xdist"]
     arguments += [f"--stage={stage}"] if stage else []
     arguments += [f"--only={one}" for one in only]
+    others = set(psutil.Process().children(recursive=True))
     _adopt_orphans()
     with open(workdir / "pytest.log", "wb") as log:
         process = subprocess.Popen(
@@ -68,7 +69,7 @@ def run_checks(
     try:
         _follow(process, results, progress)
     finally:
-        _end_family(process)
+        _end_family(process, others)
     records, _ = _read(results)
     if process.returncode not in (0, 1, NO_TESTS):
         said = (workdir / "pytest.log").read_text(errors="replace")[-3000:]
@@ -83,12 +84,12 @@ def _adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _end_family(process: subprocess.Popen[bytes]) -> None:
-    """End pytest and all that it or the programs under test have left."""
+def _end_family(process: subprocess.Popen[bytes], others: set[psutil.Process]) -> None:
+    """End pytest and all that it or the programs under test have left, but not our `others`."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    while left := psutil.Process().children(recursive=True):
+    while left := set(psutil.Process().children(recursive=True)) - others:
         for child in left:
             with contextlib.suppress(psutil.Error):
                 child.kill()

@@ -21,21 +21,16 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common import addresses
-from common.commandline import client_parser, end_on_signals
+from common.commandline import client_parser
 from common.errors import UserError, exit_status
 from common.lines import LineBuffer
+from common.signals import catch_end_signals
 from common.text import harmless
 
 CONNECT_TIMEOUT = 10.0
 """Seconds given to each of the server's addresses."""
 FAREWELL = 1.0
 """Seconds without a byte from the server after which we do not wait for its end, when we leave."""
-LOOK_UP = 1000
-"""Milliseconds that `poll()` waits at most.
-
-So much later a signal is seen that came in the moment before `poll()` began to wait: such a one
-does not end the wait.
-"""
 RECV_SIZE = 64 * 1024
 KEYBOARD = 0
 SCREEN = 1
@@ -54,10 +49,15 @@ class EchoClient:
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.at_line_start = True  # on the screen
 
-    def run(self) -> None:
-        """Run until the user or the server ends it (1.5). Raises UserError if the server did."""
+    def run(self, ending: int) -> None:
+        """Run until the user or the server ends it (1.5). Raises UserError if the server did.
+
+        The user may also send a signal: then the descriptor `ending` can be read.
+        """
         while True:
-            ready = self.wait()
+            ready = self.wait(ending)
+            if ending in ready:
+                return
             if self.leaves_at is not None and time.monotonic() >= self.leaves_at:
                 return
             server_events = ready.get(self.sock.fileno(), 0)
@@ -68,19 +68,20 @@ class EchoClient:
             if KEYBOARD in ready:
                 self.read_keyboard()
 
-    def wait(self) -> dict[int, int]:
+    def wait(self, ending: int) -> dict[int, int]:
         """Wait until something can be done without waiting; return descriptors and events (1.5)."""
         poll = select.poll()
+        poll.register(ending, select.POLLIN)
         poll.register(self.sock, select.POLLIN | (select.POLLOUT if self.outbox else 0))
         # A new line is read when the last one is on its way: a fast pipe has to wait.
         if self.leaves_at is None and not self.outbox:
             poll.register(KEYBOARD, select.POLLIN)
         return dict(poll.poll(self.milliseconds_left()))
 
-    def milliseconds_left(self) -> int:
-        """Return how long `poll()` may wait: until we look up, or until our patience ends."""
+    def milliseconds_left(self) -> int | None:
+        """Return how long `poll()` may wait: forever, or until our patience ends."""
         if self.leaves_at is None:
-            return LOOK_UP
+            return None
         return max(0, int((self.leaves_at - time.monotonic()) * 1000) + 1)
 
     # Keyboard to server
@@ -179,10 +180,7 @@ def main(argv: Sequence[str]) -> int:
     sock = addresses.connect(args.host, addresses.parse_port(args.port), CONNECT_TIMEOUT)
     client = EchoClient(sock)
     try:
-        end_on_signals()
-        client.run()
-    except KeyboardInterrupt:
-        pass
+        client.run(catch_end_signals())
     finally:
         client.close()
     return 0

@@ -20,19 +20,16 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common import addresses
-from common.commandline import end_on_signals, invitation, server_parser
+from common.commandline import invitation, server_parser
 from common.errors import exit_status
 from common.log import Log
+from common.signals import catch_end_signals
 from milestone1_echo.client_list import Client, ClientList
 
 RECV_SIZE = 64 * 1024
 """Most bytes taken from one client before the others have their turn."""
-LOOK_UP = 1000
-"""Milliseconds that `poll()` waits at most.
-
-Then a server without free descriptors tries to accept again, and a signal is seen that came in the
-moment before `poll()` began to wait: such a one does not end the wait.
-"""
+RETRY_ACCEPT = 1000
+"""Milliseconds until a server without free descriptors tries to accept again."""
 NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 QUIT = b"/quit"
 QUIT_LINE = re.compile(rb"^/quit\r?(?:\n|\Z)", re.MULTILINE)
@@ -49,15 +46,18 @@ class EchoServer:
         self.poll = select.poll()
         self.log = log
 
-    def run(self) -> None:
-        """Serve until KeyboardInterrupt (1.3)."""
+    def run(self, ending: int) -> None:
+        """Serve until the descriptor `ending` can be read: a signal has come (1.3, 1.7)."""
+        self.poll.register(ending, select.POLLIN)
         self.start_accepting()
         while True:
-            ready = self.poll.poll(LOOK_UP)
+            ready = self.poll.poll(None if self.accepting else RETRY_ACCEPT)
             for fd, events in ready:
                 client = self.client_of.get(fd)
                 if client is not None:
                     self.serve(client, events)
+                elif fd == ending:
+                    return
                 else:
                     self.accept_clients(self.listeners[fd])
             if not ready and not self.accepting:
@@ -210,12 +210,10 @@ def main(argv: Sequence[str]) -> int:
     listeners = addresses.listen(args.host, addresses.parse_port(args.port))
     server = EchoServer(listeners, Log(quiet=args.quiet))
     try:
-        end_on_signals()
+        ending = catch_end_signals()
         port = listeners[0].getsockname()[1]
         print(invitation(__file__, args.host, port), flush=True)
-        server.run()
-    except KeyboardInterrupt:
-        pass
+        server.run(ending)
     finally:
         server.close()
     return 0

@@ -20,12 +20,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from common import addresses
 from common.client import CONNECT_TIMEOUT, FrameClient
 from common.colours import Look
-from common.commandline import client_parser, end_on_signals
+from common.commandline import client_parser
 from common.completion import completions, guess
 from common.console import Console
 from common.editing_console import open_console
 from common.errors import exit_status
 from common.framing import INFOS_LEN, MAX_TEXT, Message, MessageType
+from common.signals import catch_end_signals
 from milestone3_rooms.users import SERVER
 
 ROOM_CHANGES = (
@@ -277,10 +278,7 @@ def main(argv: Sequence[str]) -> int:
     sock = addresses.connect(args.host, addresses.parse_port(args.port), CONNECT_TIMEOUT)
     client = ChatClient(sock, open_console(timestamps=args.timestamps))
     try:
-        end_on_signals()
-        client.run()
-    except KeyboardInterrupt:
-        pass
+        client.run(catch_end_signals())
     finally:
         client.close()
     return 0

@@ -17,12 +17,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common import addresses, poller
-from common.commandline import end_on_signals, invitation, server_parser
+from common.commandline import invitation, server_parser
 from common.connection import Connection
 from common.errors import exit_status
 from common.framing import MAX_TEXT, Message, MessageType, ProtocolError, encode
 from common.log import Log
 from common.server import FrameServer
+from common.signals import catch_end_signals
 from milestone3_rooms.rooms import Room, Rooms
 from milestone3_rooms.users import SERVER, User, Users, clean_name
 
@@ -311,11 +312,9 @@ def main(argv: Sequence[str]) -> int:
     listeners = addresses.listen(args.host, addresses.parse_port(args.port))
     server = ChatServer(listeners, Log(quiet=args.quiet), poller_kind=args.poller)
     try:
-        end_on_signals()
+        ending = catch_end_signals()
         print(invitation(__file__, args.host, listeners[0].getsockname()[1]), flush=True)
-        server.run()
-    except KeyboardInterrupt:
-        pass
+        server.run(ending)
     finally:
         server.close()
     return 0

@@ -20,12 +20,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from common import addresses
 from common.client import CONNECT_TIMEOUT, FrameClient
 from common.colours import Look
-from common.commandline import client_parser, end_on_signals
+from common.commandline import client_parser
 from common.completion import completions, guess
 from common.console import Console
 from common.editing_console import open_console
 from common.errors import exit_status
 from common.framing import INFOS_LEN, MAX_TEXT, Message, MessageType
+from common.signals import catch_end_signals
 from milestone4_p2p.exchange import REQUEST_TIMEOUT, FileExchange
 from milestone4_p2p.transfer import STALL
 from milestone4_p2p.users import SERVER
@@ -349,10 +350,7 @@ def main(argv: Sequence[str]) -> int:
         stall=args.stall_timeout,
     )
     try:
-        end_on_signals()
-        client.run()
-    except KeyboardInterrupt:
-        pass
+        client.run(catch_end_signals())
     finally:
         client.close()
     return 0

@@ -17,7 +17,6 @@ from common.colours import Look
 from common.console import open_again
 from common.editing_console import is_editable
 from common.lineedit import LineEditor
-from common.poller import LOOK_UP
 from common.rawmode import RawMode
 from milestone5_threads.terminal import (
     KEYBOARD,
@@ -68,7 +67,7 @@ class EditingTerminal(Terminal):
     def _wait_for_keys(self) -> None:
         """Raises Interrupted."""
         sources = [KEYBOARD, self._interrupt_in, self._raw.wakeup]
-        ready, _, _ = select.select(sources, [], [], LOOK_UP)
+        ready, _, _ = select.select(sources, [], [])
         if self._interrupt_in in ready:
             raise Interrupted
         if self._raw.wakeup in ready and self._raw.drain():

@@ -30,11 +30,11 @@ from typing import Any, Final
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.addresses import format_address, listen, parse_port, plain_ip
-from common.commandline import Parser, end_on_signals, invitation, server_parser
+from common.commandline import Parser, invitation, server_parser
 from common.errors import USAGE, UserError, exit_status
 from common.json_stream import JSONStreamError, encode
 from common.log import Log
-from common.poller import LOOK_UP
+from common.signals import catch_end_signals
 from milestone5_threads.accounts import Accounts
 from milestone5_threads.sessions import Session, Users
 
@@ -102,13 +102,16 @@ class ChatServer:
 
     # The main thread: accept, and stop.
 
-    def run(self) -> None:
-        """Accept clients until Ctrl-C (KeyboardInterrupt) ends it."""
+    def run(self, ending: int) -> None:
+        """Accept clients until Ctrl-C or SIGTERM makes the descriptor `ending` readable."""
+        by_fd = {listener.fileno(): listener for listener in self._listeners}
         while True:
             # There may be a listener per address; nothing else in here waits for two things.
-            ready, _, _ = select.select(self._listeners, [], [], LOOK_UP)
-            for listener in ready:
-                self.accept(listener)
+            ready, _, _ = select.select([ending, *by_fd], [], [])
+            if ending in ready:
+                return
+            for fd in ready:
+                self.accept(by_fd[fd])
 
     def accept(self, listener: socket.socket) -> None:
         """Accept one client, if it is still there."""
@@ -391,13 +394,11 @@ def main(argv: Sequence[str]) -> int:
     accounts = open_accounts(options.accounts)
     listeners = listen(options.host, port)
     server = ChatServer(listeners, accounts, max_clients=limit, log=Log(quiet=options.quiet))
-    end_on_signals()
-    try:
-        port = listeners[0].getsockname()[1]
-        print(invitation(__file__, options.host, port), flush=True)
-        server.run()
-    except KeyboardInterrupt:
-        server.stop()
+    ending = catch_end_signals()
+    port = listeners[0].getsockname()[1]
+    print(invitation(__file__, options.host, port), flush=True)
+    server.run(ending)
+    server.stop()
     accounts.close()
     return 0
 

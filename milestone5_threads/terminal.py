@@ -22,7 +22,6 @@ from typing import Final
 
 from common.colours import Look
 from common.lines import LineBuffer
-from common.poller import LOOK_UP
 from common.text import harmless
 
 KEYBOARD: Final = 0
@@ -91,7 +90,7 @@ class Terminal:
 
     def _next_line(self) -> bytes | None:
         while not self._lines and not self._ended:
-            ready, _, _ = select.select([KEYBOARD, self._interrupt_in], [], [], LOOK_UP)
+            ready, _, _ = select.select([KEYBOARD, self._interrupt_in], [], [])
             if self._interrupt_in in ready:
                 raise Interrupted
             self._read_keyboard()

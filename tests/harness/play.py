@@ -339,16 +339,16 @@ class Play:
         time and is at rest."""
         if self.session.hopeless:
             seconds /= 4
-        began = time.monotonic()
+        began, waited = time.monotonic(), self._waited
         step = 0.001
         while True:
             moved = self.pump(0 if condition() else step)
             if condition():
                 return True
             spent = time.monotonic() - began
-            out_of_time = self._waited + spent > BUDGET or spent > PATIENCE * seconds
+            out_of_time = waited + spent > BUDGET or spent > PATIENCE * seconds
             if out_of_time or (spent > seconds and self.settle()):
-                self._waited += time.monotonic() - began
+                self._waited = waited + time.monotonic() - began
                 return condition()
             step = 0.001 if moved else min(step * 1.5, 0.02)
 
@@ -370,6 +370,7 @@ class Play:
             if moved or last is None or anchor is None or look.queued != last.queued:
                 anchor, anchored = look, now
             elif now - anchored > CALM and look.ran_since(anchor, BUSY):
+                self._waited += now - began
                 return True
             if now - began > PATIENCE * ANSWER or self._waited + now - began > BUDGET:
                 self._waited += now - began

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from common.addresses import connect, listen, parse_port
-from common.commandline import end_on_signals
 from common.errors import UserError, exit_status
+from common.signals import catch_end_signals
 from milestone1_echo.client import KEYBOARD, QUIT, SCREEN, EchoClient, write_all
 from milestone1_echo.client_list import Client
 from milestone1_echo.server import RECV_SIZE, EchoServer
@@ -237,11 +237,12 @@ class ListensInTurns(EchoClient):
 
     keyboard_is_next = False
 
-    def wait(self) -> dict[int, int]:
+    def wait(self, ending: int) -> dict[int, int]:
         """Wait for the one whose turn it is."""
         self.keyboard_is_next = not self.keyboard_is_next and self.leaves_at is None
         fd = KEYBOARD if self.keyboard_is_next else self.sock.fileno()
         poll = select.poll()
+        poll.register(ending, select.POLLIN)
         poll.register(fd, select.POLLIN)
         return dict(poll.poll(self.milliseconds_left()))
 
@@ -308,10 +309,12 @@ class DoesNotCloseTheSocket(EchoServer):
 leaked: list[object] = []
 
 
-@mutant("1.7", "server", instead_of=end_on_signals)
-def ignores_ctrl_c() -> None:
+@mutant("1.7", "server", instead_of=catch_end_signals)
+def ignores_ctrl_c() -> int:
     """Ctrl-C does not end the server."""
+    ending = catch_end_signals()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return ending
 
 
 # 1.A: both families
@@ -381,11 +384,14 @@ class CrashesOnBytesOfTheServer(EchoClient):
 class AsksWithoutRest(EchoServer):
     """poll() is called with a timeout of 0: a busy loop."""
 
-    def run(self) -> None:
+    def run(self, ending: int) -> None:
         """Ask whether somebody is ready, again and again."""
+        self.poll.register(ending, select.POLLIN)
         self.start_accepting()
         while True:
             for fd, events in self.poll.poll(0):
+                if fd == ending:
+                    return
                 if fd in self.listeners:
                     self.accept_clients(self.listeners[fd])
                 elif fd in self.client_of:

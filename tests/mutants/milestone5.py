@@ -561,14 +561,16 @@ class ClientEndsOnMalformedInput(ChatClient):
 class AsksWithoutRest(ChatServer):
     """The accepting thread asks again and again instead of waiting."""
 
-    def run(self) -> None:
+    def run(self, ending: int) -> None:
         """Poll with a timeout of 0."""
         poll = select.poll()
         by_fd = {listener.fileno(): listener for listener in self._listeners}
-        for fd in by_fd:
+        for fd in (ending, *by_fd):
             poll.register(fd, select.POLLIN)
         while True:
             for fd, _ in poll.poll(0):
+                if fd == ending:
+                    return
                 self.accept(by_fd[fd])
 
 
