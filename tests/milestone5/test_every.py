@@ -95,6 +95,9 @@ def test_a_reader_that_never_reads_harms_nobody_else(chat: Chat) -> None:
     chat.acts("trudy", "sends mallory one DM after another, and mallory reads none of them")
     message = json.dumps(object_for("DM\nmallory\n" + "z" * 800)).encode() + b"\n"
     flood(chat, trudy, message * 60)
+    # Nor is one more held up who writes to mallory, and no less than what just did not fit.
+    alice.tells("mallory", chat.token() * 70)
+    chat.settle()
     still_served(chat, alice, bob, "a reader that never reads")
 
 

@@ -21,11 +21,13 @@ from common.framing import (
     ProtocolError,
     decode_header,
 )
+from common.poller import make_poller
 from common.server import RECV_SIZE
 from milestone2_users.client import ChatClient
 from milestone2_users.server import ChatServer, is_quit
 from milestone2_users.users import MAX_NAME, User, Users, clean_name, refuse_characters
 from tests.mutants.registry import add, mutant
+from tests.mutants.restless import restless
 
 leaked: list[object] = []
 
@@ -845,12 +847,14 @@ class ClientTrustsTheLength(ChatClient):
 # 2.C: at rest
 
 
-@mutant("2.C", "server")
-class AsksWithoutRest(ChatServer):
-    """poll() is called with a timeout of 0: a busy loop."""
-
-    def _patience(self) -> float | None:
-        return 0.0
+add(
+    "2.C",
+    "server",
+    "asks-without-rest",
+    "poll() is called with a timeout of 0: a busy loop.",
+    make_poller,
+    restless,
+)
 
 
 @mutant("2.C", "server")

@@ -7,11 +7,13 @@ import socket
 from common.addresses import listen
 from common.connection import Connection
 from common.framing import Message, MessageType, ProtocolError
+from common.poller import make_poller
 from milestone3_rooms.client import ChatClient
 from milestone3_rooms.rooms import Room, Rooms
 from milestone3_rooms.server import ChatServer
 from milestone3_rooms.users import MAX_NAME, User, clean_name, refuse_characters
-from tests.mutants.registry import mutant
+from tests.mutants.registry import add, mutant
+from tests.mutants.restless import restless
 
 # 3.1: making rooms
 
@@ -401,9 +403,11 @@ class WaitsForSlowReaders(Connection):
         self.sock.setblocking(False)
 
 
-@mutant("3.C", "server")
-class AsksWithoutRest(ChatServer):
-    """poll() is called with a timeout of 0: a busy loop."""
-
-    def _patience(self) -> float | None:
-        return 0.0
+add(
+    "3.C",
+    "server",
+    "asks-without-rest",
+    "poll() is called with a timeout of 0: a busy loop.",
+    make_poller,
+    restless,
+)

@@ -12,12 +12,14 @@ from common.addresses import listen
 from common.connection import Connection
 from common.errors import UserError
 from common.framing import Header, Message, MessageType, ProtocolError, encode
+from common.poller import make_poller
 from milestone4_p2p.exchange import FileExchange, Question, open_file
 from milestone4_p2p.inbox import IncomingFile, safe_name
 from milestone4_p2p.server import ChatServer
 from milestone4_p2p.transfer import Receiving, Sending
 from milestone4_p2p.users import User, clean_name
-from tests.mutants.registry import mutant
+from tests.mutants.registry import add, mutant
+from tests.mutants.restless import restless
 
 
 def changed(path: str, change: Callable[[bytes], bytes]) -> tuple[str, int]:
@@ -321,9 +323,11 @@ class CrashesOnWhatIsNoFrame(ChatServer):
         raise error
 
 
-@mutant("4.C", "server")
-class AsksWithoutRest(ChatServer):
-    """poll() is called with a timeout of 0: a busy loop."""
-
-    def _patience(self) -> float | None:
-        return 0.0
+add(
+    "4.C",
+    "server",
+    "asks-without-rest",
+    "poll() is called with a timeout of 0: a busy loop.",
+    make_poller,
+    restless,
+)

@@ -537,6 +537,9 @@ def listens_on_ipv4_only(host: str | None, port: int) -> list[socket.socket]:
 class SendsFromTheSendersThread(Outbox):
     """A full outbox is waited for: who does not read holds up who writes to them."""
 
+    def __init__(self) -> None:
+        super().__init__(max_bytes=64 * 1024)
+
     def put(self, data: bytes) -> bool:
         """Wait until there is room."""
         while not super().put(data):
