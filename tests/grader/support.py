@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +15,18 @@ SECONDS = 900
 """However bad a program is, and however busy the machine: a grading must have ended by then."""
 
 
+def without_coverage() -> dict[str, str]:
+    """The environment of a grading: what it starts is measured by other tests."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE")}
+
+
 def grade(result: Path, milestones: str, *options: str, workers: int = 2) -> dict[str, Any]:
     """The result model of one grading."""
     command = [sys.executable, "-m", "grading", "grade", "-m", milestones, "-n", str(workers)]
     done = subprocess.run(
         [*command, "--json", str(result), *options],
         cwd=ROOT,
+        env=without_coverage(),
         capture_output=True,
         text=True,
         timeout=SECONDS,

@@ -38,7 +38,8 @@ def course_in_c(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(command: Sequence[str], where: Path) -> subprocess.CompletedProcess[str]:
     """Run a command of the hand-out, which must not find our own modules."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    ours = ("PYTHON", "COVERAGE")
+    env = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     return subprocess.run(
         command, cwd=where, env=env, capture_output=True, text=True, timeout=500, check=False
     )

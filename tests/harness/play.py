@@ -19,7 +19,6 @@ import os
 import random
 import select
 import shutil
-import signal
 import socket
 import time
 from collections.abc import Callable
@@ -167,7 +166,7 @@ class Play:
         for source in self._sources:
             source.close()
         for program in self.programs:
-            self._end_gently(program)
+            program.end()
         self.left_behind = sweep(self._spared)
         for program in self.programs:
             program.read_output()
@@ -193,7 +192,6 @@ class Play:
         self.server = self.launch(
             "server",
             fill(command or self.settings.server, self.host, self.port),
-            reference=self.settings.reference_server,
         )
         self._wait_until_it_listens(self.server)
         return self.server
@@ -221,16 +219,13 @@ class Play:
         else:
             self.start_server()
 
-    def launch(
-        self, name: str, argv: list[str], *, reference: bool = False, term: str = "dumb"
-    ) -> Program:
+    def launch(self, name: str, argv: list[str], *, term: str = "dumb") -> Program:
         """Start a program with a home and a working directory of its own. Raises NotReady."""
         home, cwd = self._new_home(name)
-        extra = {"TERM": term}
-        if reference:
-            extra |= {k: v for k, v in os.environ.items() if k.startswith("COVERAGE")}
         try:
-            program = Program(name, argv, cwd, environment(home, extra), file_limit=FILE_LIMIT)
+            program = Program(
+                name, argv, cwd, environment(home, {"TERM": term}), file_limit=FILE_LIMIT
+            )
         except CannotStart as error:
             raise NotReady((), f"the {name} can be started", f"{error}.") from None
         self.programs.append(program)
@@ -444,15 +439,6 @@ class Play:
     def _search(self, actor: Actor, text: str, promise: str) -> None:
         if text in actor.text():
             raise Forbidden(promise, f"{actor.name} was shown it: {excerpt(actor.text(), text)}")
-
-    # -- ending -------------------------------------------------------------------------------
-
-    def _end_gently(self, program: Program) -> None:
-        # Our own programs write their coverage when they end by themselves; nobody else is asked.
-        if program.running and os.environ.get("COVERAGE_PROCESS_START"):
-            program.signal(signal.SIGTERM)
-            program.wait(2)
-        program.end()
 
 
 class ProgramSource:

@@ -36,7 +36,7 @@ class Settings:
     seed: str = "0"
     """Makes the random tokens; the same seed gives the same tokens."""
     reference_server: bool = False
-    """The server is the project's own (it may keep coverage variables)."""
+    """The server is the project's own."""
     reference_client: bool = False
     replay: str = ""
     """The command that grades this submission, for the failure texts."""

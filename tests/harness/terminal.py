@@ -42,9 +42,7 @@ class TerminalUser(Actor):
         first_try = None
         for index in range(session.client_form, len(forms)):
             self.program = program = play.launch(
-                self.name,
-                fill(forms[index], self._host, self._port),
-                reference=play.settings.reference_client,
+                self.name, fill(forms[index], self._host, self._port)
             )
             self.arrived = True
             play.settle()
