@@ -168,7 +168,7 @@ $(BENCH): $(STAMP)
 	@touch $@
 
 .PHONY: bench bench-long
-#:bench: measure our servers beside others, into bench/results (4 minutes); ROW= for some rows
+#:bench: measure our servers beside others, into bench/results (5 minutes); ROW= for some rows
 bench: $(BENCH)
 	$(VENV)/bin/python -m bench $(ROW)
 
