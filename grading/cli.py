@@ -6,6 +6,7 @@ the grader itself broke.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import json
@@ -263,7 +264,7 @@ def describe(options: dict[str, Any]) -> str:
 
 def replay_command(options: dict[str, Any]) -> str:
     """The command line that grades the same thing again; {milestone} is still to be filled in."""
-    parts = ["python", "-m", "grading", "grade", "--milestone", "{milestone}"]
+    parts = [_interpreter(), "-m", "grading", "grade", "--milestone", "{milestone}"]
     for key, flag in (
         ("directory", "--submission"),
         ("server", "--server"),
@@ -273,3 +274,10 @@ def replay_command(options: dict[str, Any]) -> str:
         if options[key]:
             parts += [flag, shlex.quote(options[key])]
     return " ".join(parts)
+
+
+def _interpreter() -> str:
+    """What to type for the Python that runs us: the one of `make grade` is in no PATH."""
+    with contextlib.suppress(ValueError):
+        return shlex.quote(str(Path(sys.executable).relative_to(Path.cwd())))
+    return "python"
