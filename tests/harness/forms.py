@@ -14,6 +14,7 @@ from pathlib import Path
 from .actor import Actor
 from .chat import Chat
 from .failures import CheckFailure, Waived
+from .files import content_of, files_below, size_of
 from .play import SendForm
 from .terminal import TerminalUser
 
@@ -86,22 +87,21 @@ class SentFile:
 
     def send(self, receiver: Actor, form: SendForm) -> None:
         """Type the command, and let the question arrive."""
-        self._before = set(files_below(receiver))
+        self._before = set(files_of(receiver))
         self.sender.types(form.command(receiver.name, self.name))
         self.chat.settle()
 
     def new_files(self, receiver: Actor) -> list[Path]:
         """The files that have come into being below the receiver's directory since."""
-        return [path for path in files_below(receiver) if path not in self._before]
+        return [path for path in files_of(receiver) if path not in self._before]
 
     def arrived_at(self, receiver: Actor) -> bool:
         """True when a new file at the receiver has this content, whatever its name."""
         return any(
-            path.stat().st_size == len(self.content)
+            size_of(path) == len(self.content)
             and (self.content or not is_temporary(path.name))
-            and hashlib.sha256(path.read_bytes()).digest() == self._digest
+            and hashlib.sha256(content_of(path)).digest() == self._digest
             for path in self.new_files(receiver)
-            if path.exists()
         )
 
 
@@ -111,7 +111,7 @@ def is_temporary(name: str) -> bool:
     return name.startswith(".") or any(mark in name.lower() for mark in marks)
 
 
-def files_below(actor: Actor) -> list[Path]:
+def files_of(actor: Actor) -> list[Path]:
     """All files below the directory that this actor's client was given."""
     assert isinstance(actor, TerminalUser)
-    return [path for path in actor.program.home.rglob("*") if path.is_file()]
+    return files_below(actor.program.home)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.harness.chat import Chat
 from tests.harness.failures import Forbidden, Missing, NotReady, Waived
+from tests.harness.files import size_of
 from tests.harness.forms import SentFile
 from tests.harness.marks import on_terminal, requirement
 from tests.harness.play import SendForm
@@ -52,7 +53,7 @@ def arrives(chat: Chat, file: SentFile, receiver: TerminalUser) -> None:
     expected = f"a file of {len(file.content)} bytes with the same content at {receiver.name}"
     chat.expect(expected)
     if not chat.wait_for(lambda: file.arrived_at(receiver), seconds=4):
-        found = [f"{path.name}: {path.stat().st_size}" for path in file.new_files(receiver)]
+        found = [f"{path.name}: {size_of(path)}" for path in file.new_files(receiver)]
         came = f"New files there, with their bytes: {', '.join(found) or 'none'}."
         raise Missing(expected, f"{came} {chat.what_ended()}".strip())
 
@@ -125,22 +126,35 @@ def test_both_sides_are_told_of_success(sending: SendForm, chat: Chat) -> None:
     alice.is_told("alice is told that bob has the file")
 
 
+def stop(chat: Chat, somebody: TerminalUser) -> None:
+    """Let somebody's program do nothing any more; what comes for it stays unread."""
+    os.kill(somebody.program.pid, signal.SIGSTOP)
+    chat.unread_ports |= {row.local_port for row in somebody.program.tcp_connections()}
+
+
 def held_up(chat: Chat, sending: SendForm, alice: TerminalUser, bob: TerminalUser) -> SentFile:
-    """A large file that is under way: the receiver is stopped (SIGSTOP) in the middle of it."""
+    """A large file that is under way and gets no further: its receiver is stopped (SIGSTOP).
+
+    However fast or slow the machine is: the sender is stopped until the receiver has said yes, and
+    the receiver before the sender goes on. So the kernel takes the connection, and what it has room
+    for, which is far less than the file.
+    """
     file = SentFile(chat, alice, os.urandom(MEBIBYTE) * 48)
     file.send(bob, sending)
-    known = {row.inode for row in bob.program.tcp_connections()}
+    known = {row.inode for row in alice.program.tcp_connections()}
+    stop(chat, alice)
     bob.types(sending.yes)
+    chat.settle()
+    stop(chat, bob)
+    os.kill(alice.program.pid, signal.SIGCONT)
 
     def has_begun() -> bool:
-        return any(row.inode not in known for row in bob.program.tcp_connections())
+        rows = alice.program.tcp_connections()
+        return any(row.inode not in known and not row.is_listener for row in rows)
 
-    begun = chat.wait_for(has_begun)
-    os.kill(bob.program.pid, signal.SIGSTOP)
-    if not begun:
+    if not chat.wait_for(has_begun):
         raise NotReady(("4.1",), "the transfer begins", chat.what_ended())
     chat.acts("the network", "holds the transfer up in the middle")
-    chat.unread_ports |= {row.local_port for row in bob.program.tcp_connections()}
     chat.settle()
     if file.arrived_at(bob):
         raise Waived("the transfer was over before it could be held up")
@@ -180,9 +194,9 @@ def no_half_file(chat: Chat, file: SentFile, receiver: TerminalUser) -> None:
 
     def halves() -> list[str]:
         return [
-            f"{path.name} ({path.stat().st_size} of {len(file.content)} bytes)"
+            f"{path.name} ({size} of {len(file.content)} bytes)"
             for path in file.new_files(receiver)
-            if path.stat().st_size < len(file.content) and is_final(path.name, file.name)
+            if 0 <= (size := size_of(path)) < len(file.content) and is_final(path.name, file.name)
         ]
 
     if not chat.wait_for(lambda: not halves()):

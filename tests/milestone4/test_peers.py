@@ -11,7 +11,7 @@ import pytest
 from common.framing import Header, Message, MessageType, encode_header
 from tests.harness.chat import Chat
 from tests.harness.failures import Forbidden, Waived
-from tests.harness.forms import files_below
+from tests.harness.forms import files_of
 from tests.harness.marks import on_terminal, requirement
 from tests.harness.play import SendForm
 from tests.harness.terminal import TerminalUser
@@ -61,7 +61,7 @@ def test_half_a_file_is_a_failure(sending: SendForm, chat: Chat) -> None:
     name = f"{chat.token()}.bin"
     before = set[Path]()
     _, bob, address = accepted(chat, sending, name)
-    before.update(files_below(bob))
+    before.update(files_of(bob))
     direct = connect(chat, address)
     chat.acts("alice", "sends 50,000 of 100,000 bytes straight to bob and closes")
     header = encode_header(Header(100_000, "alice", MessageType.FILE_SEND, name))
@@ -69,7 +69,7 @@ def test_half_a_file_is_a_failure(sending: SendForm, chat: Chat) -> None:
     direct.close()
     chat.settle()
     bob.is_told("bob is told that the transfer failed")
-    half = [p.name for p in files_below(bob) if p.name == name and p not in before]
+    half = [p.name for p in files_of(bob) if p.name == name and p not in before]
     chat.forbid(bool(half), "no half file stands under the final name", f"There is {half}.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.harness.chat import Chat
 from tests.harness.failures import Missing
+from tests.harness.files import content_of, files_below
 from tests.harness.json_wire import password_of
 from tests.harness.marks import on_terminal, requirement
 from tests.milestone5.steps import goes, is_known, log_in, takes_part
@@ -103,9 +104,9 @@ def test_no_password_is_kept_in_clear(chat: Chat) -> None:
             f"the server does not print the {word} password that somebody tried",
             f"It printed it.{chat.tail(server)}",
         )
-        for path in server.home.rglob("*"):
+        for path in files_below(server.home):
             chat.forbid(
-                path.is_file() and secret in path.read_bytes(),
+                secret in content_of(path),
                 f"the {word} password that somebody tried is in no file of the server",
                 f"It is in {path.name}.",
             )
