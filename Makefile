@@ -89,7 +89,7 @@ lint: $(STAMP)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy $(TYPED)
 
-#:test: lint, types, and all tests, with the coverage of every process that they start
+#:test: lint, types, and all tests, with the coverage of servers and clients too
 .PHONY: test
 test: lint
 	$(VENV)/bin/coverage erase
