@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,9 @@ Outcomes = dict[str, str]
 @click.option("-n", "workers", default=2, show_default=True, help="Checks that run at a time.")
 def main(milestone: int, rounds: int, load: int, few: int, workers: int) -> None:
     """Grade again and again under load; exit with 1 when an outcome differs."""
+    # Asked to end, we still end the busy processes.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(1))
     programs: list[Mutant | None] = [None, *some_of(mutants(milestone), few)]
     expected = [outcomes(milestone, program, workers) for program in programs]
     count = sum(len(one) for one in expected)
