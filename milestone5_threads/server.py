@@ -106,7 +106,7 @@ class ChatServer:
         """Accept clients until Ctrl-C or SIGTERM makes the descriptor `ending` readable."""
         by_fd = {listener.fileno(): listener for listener in self._listeners}
         while True:
-            # There may be a listener per address; nothing else in here waits for two things.
+            # A listener per address, and the signals; nothing else in here waits for two things.
             ready, _, _ = select.select([ending, *by_fd], [], [])
             if ending in ready:
                 return

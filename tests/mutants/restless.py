@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import select
-
 from common import poller
 
 
-class RestlessPoll:
-    """As common/poller.py has it, but `wait` asks with a timeout of 0, whatever it is told."""
-
-    def __init__(self) -> None:
-        poll = select.poll()
-        self.register = poll.register
-        self.modify = poll.modify
-        self.unregister = poll.unregister
-        self._poll = poll.poll
+class RestlessPoll(poller._Poll):
+    """Asks with a timeout of 0, whatever it is told."""
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
         """Return at once."""
