@@ -43,14 +43,21 @@ def running(tmp_path: Path) -> Iterator[Chat]:
 
 def descriptors(terminal: Terminal) -> list[str]:
     """Return what a client has open, without the numbers of its sockets and pipes."""
-    folder = Path(f"/proc/{terminal.process.pid}/fd")
-    return sorted(os.readlink(entry).split(":")[0] for entry in folder.iterdir())
+    kinds = []
+    for entry in Path(f"/proc/{terminal.process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+            kinds.append(os.readlink(entry).split(":")[0])
+    return sorted(kinds)
 
 
 def inbox(running: Chat, who: str) -> dict[str, bytes]:
     """Return the files that somebody received, temporary ones included."""
     folder = running.directory(who) / "inbox"
-    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+    found = {}
+    for path in folder.iterdir() if folder.exists() else ():
+        with contextlib.suppress(FileNotFoundError):  # a temporary one, gone since it was listed
+            found[path.name] = path.read_bytes()
+    return found
 
 
 def asked(wire: Wire, receiver: str, name: str) -> None:
