@@ -9,6 +9,7 @@ processor is runnable, not asleep.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import ctypes
 import fcntl
@@ -29,6 +30,7 @@ _SIOCSIFFLAGS = 0x8914  # linux/sockios.h
 _IFF_UP = 1
 _CHILD_TABLE = "/proc/sys/net/ipv4/tcp_child_ehash_entries"  # ip-sysctl.rst, Linux 6.1
 _ASLEEP = frozenset("STtZXI")
+_CHILDREN_ARE_LISTED = os.path.exists(f"/proc/self/task/{os.getpid()}/children")  # Linux 3.5
 _TIMER_SLEEPS = frozenset({"35", "230", "101", "115"})  # (clock_)nanosleep on x86-64 and arm64
 
 
@@ -107,17 +109,43 @@ def _parse(field: list[str]) -> Connection:
 
 def family(roots: Iterable[int]) -> set[int]:
     """The processes `roots` and all their living descendants."""
-    children: dict[int, list[int]] = {}
-    for pid in _all_processes():
-        children.setdefault(parent_of(pid), []).append(pid)
+    children_of = _listed_children if _CHILDREN_ARE_LISTED else _children_by_parent().__getitem__
     found: set[int] = set()
     waiting = [pid for pid in roots if os.path.exists(f"/proc/{pid}")]
     while waiting:
         pid = waiting.pop()
         if pid not in found:
             found.add(pid)
-            waiting += children.get(pid, [])
+            waiting += children_of(pid)
     return found
+
+
+def _listed_children(pid: int) -> list[int]:
+    # A list read while a child ends may lack a sibling (proc(5)): believed is what is read twice,
+    # or, of a program that starts and ends children without a pause, all that was ever read.
+    seen: set[int] = set()
+    for _ in range(5):
+        now = _children_of_each_task(pid)
+        if seen == set(now):
+            break
+        seen |= set(now)
+    return sorted(seen)
+
+
+def _children_of_each_task(pid: int) -> list[int]:
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children") as file:
+                found += map(int, file.read().split())
+    return found
+
+
+def _children_by_parent() -> dict[int, list[int]]:
+    children: dict[int, list[int]] = collections.defaultdict(list)
+    for pid in _all_processes():
+        children[parent_of(pid)].append(pid)
+    return children
 
 
 def _all_processes() -> Iterator[int]:
