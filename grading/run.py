@@ -48,10 +48,10 @@ def run_checks(
     chosen.write_text(json.dumps({str(k): v for k, v in settings.items()}))
     arguments = [str(ROOT / f"tests/milestone{number}") for number in settings]
     arguments += ["-q", "--no-header", "--tb=short", "-p", "no:cacheprovider"]
-    arguments += ["-p", "tests.harness.plugin"]
+    arguments += ["-p", "pytest_timeout", "-p", "tests.harness.plugin"]
     arguments += [f"--grade-settings={chosen}", f"--grade-results={results}"]
     arguments += [f"--basetemp={workdir / 'pytest'}"]
-    arguments += ["-n", str(workers)] if workers > 1 else ["-p", "no:xdist"]
+    arguments += ["-p", "xdist.plugin", "-n", str(workers)] if workers > 1 else []
     arguments += [f"--stage={stage}"] if stage else []
     arguments += [f"--only={one}" for one in only]
     others = set(psutil.Process().children(recursive=True))
@@ -64,7 +64,8 @@ def run_checks(
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "TMPDIR": str(workdir)},
+            # What else is installed beside pytest has no part in a grading.
+            env={**os.environ, "TMPDIR": str(workdir), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         )
     try:
         _follow(process, results, progress)
