@@ -10,6 +10,7 @@ import ast
 import contextlib
 import hashlib
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -66,7 +67,7 @@ def main(
     ]
     verdicts = []
     # Each in a process of its own: a grading ends whatever its process has started.
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), _end_when_asked) as pool:
         scopes = [SCOPES[scope](one, rubric) for one in wanted]
         keys_of = [one.key for one in wanted]
         graded = pool.map(kept_or_graded, keys_of, [scope] * len(wanted), scopes)
@@ -78,6 +79,11 @@ def main(
     if table:
         TABLE.write_text("\n".join(document(verdicts, rubric)) + "\n")
     sys.exit(1 if bad else 0)
+
+
+def _end_when_asked() -> None:
+    """An exit, not a sudden death: what a grading has started is ended with it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def kept_or_graded(

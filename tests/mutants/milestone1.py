@@ -24,7 +24,7 @@ from tests.mutants.registry import mutant
 # 1.1: the client's arguments
 
 
-@mutant("1.1", "client", instead_of=exit_status)
+@mutant("1.1", "client", instead_of=exit_status, also=("1.B",))
 def crashes_on_errors(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
     """Whatever is wrong, with arguments or server, ends in a traceback."""
     return main(argv)
