@@ -138,7 +138,7 @@ class StartsAThreadPerClient(ServesAlone):
         threading.Thread(target=self.serve_alone, args=[sock], daemon=True).start()
 
 
-@mutant("1.3", "server", instead_of=EchoServer)
+@mutant("1.3", "server", instead_of=EchoServer, also=("1.7", "1.B"))
 class ServesOneAfterTheOther(ServesAlone):
     """The next client is accepted when the one before has left."""
 
@@ -317,6 +317,16 @@ def ignores_ctrl_c() -> int:
     return ending
 
 
+@mutant("1.7", "server")
+class NeverNoticesTheEnd(EchoServer):
+    """recv() returning nothing is not taken for the end: poll() reports it again at once."""
+
+    def receive(self, client: Client) -> None:
+        """Read, unless there is nothing."""
+        if client.sock.recv(1, socket.MSG_PEEK):
+            super().receive(client)
+
+
 # 1.A: both families
 
 
@@ -416,16 +426,6 @@ class OpensALogPerClient(EchoServer):
         """Open one more file."""
         leaked.append(open(os.devnull, "w"))  # noqa: SIM115
         super().add_client(sock, address)
-
-
-@mutant("1.C", "server", also=("1.7",))
-class NeverNoticesTheEnd(EchoServer):
-    """recv() returning nothing is not taken for the end: poll() reports it again at once."""
-
-    def receive(self, client: Client) -> None:
-        """Read, unless there is nothing."""
-        if client.sock.recv(1, socket.MSG_PEEK):
-            super().receive(client)
 
 
 if __name__ == "__main__":

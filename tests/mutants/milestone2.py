@@ -62,12 +62,10 @@ class TakesOneRecvForOneFrame(ChatServer):
 class ForgetsWhatComesBehindAFrame(ChatServer):
     """Of several frames that one recv() brings, the first counts."""
 
-    def _decode(self, connection: Connection, data: bytes) -> None:
-        connection.decoder.receive_data(data)
-        message = connection.decoder.next_message()
-        if isinstance(message, Message):
-            connection.decoder.take_rest()
-            self.received(connection, message)
+    def received(self, connection: Connection, message: Message) -> None:
+        """Act on this one, and begin anew."""
+        connection.decoder.take_rest()
+        super().received(connection, message)
 
 
 @mutant("2.0", "server")
