@@ -20,13 +20,15 @@ def without_coverage() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE")}
 
 
-def grade(result: Path, milestones: str, *options: str, workers: int = 2) -> dict[str, Any]:
-    """The result model of one grading."""
+def grade(
+    result: Path, milestones: str, *options: str, workers: int = 2, scratch: Path | None = None
+) -> dict[str, Any]:
+    """The result model of one grading, whose temporary files lie in `scratch`."""
     command = [sys.executable, "-m", "grading", "grade", "-m", milestones, "-n", str(workers)]
     done = subprocess.run(
         [*command, "--json", str(result), *options],
         cwd=ROOT,
-        env=without_coverage(),
+        env=without_coverage() | ({"TMPDIR": str(scratch)} if scratch else {}),
         capture_output=True,
         text=True,
         timeout=SECONDS,

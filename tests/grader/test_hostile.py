@@ -50,16 +50,20 @@ def test_a_hostile_program_gets_nothing_and_leaves_nothing(tmp_path: Path, name:
     # A copy, so that its processes can be told from those of other tests.
     shutil.copytree(HOSTILE, tmp_path / "hostile", ignore=shutil.ignore_patterns("__pycache__"))
     path = tmp_path / "hostile" / name
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
     start = f"{sys.executable} {path}"
     model = grade(
         tmp_path / "r.json",
         "2",
         *("--server", f"{start} {{port}}", "--client", f"{start} {{host}} {{port}}"),
         *ONLY,
+        scratch=scratch,
     )
     assert model["errors"] == []
     assert model["points"] == 0, outcomes(model)
     assert processes_of(path) == []
+    assert [str(file) for file in scratch.iterdir()] == []
 
 
 @pytest.mark.timeout(SECONDS)
@@ -89,16 +93,25 @@ def test_a_server_on_another_port_is_graded_all_the_same(tmp_path: Path) -> None
     not (shutil.which("cc") and shutil.which("make")), reason="there is no C compiler here"
 )
 @pytest.mark.timeout(SECONDS)
-def test_a_crash_is_reported_by_the_check_that_provoked_it(tmp_path: Path) -> None:
-    """A server that dies of a long name loses 2.1, which types one, and nothing besides."""
+@pytest.mark.parametrize(
+    ("program", "provoked_by", "died_of"),
+    [
+        ("dies_of_long_name", "2.1", "SIGSEGV"),  # which types one
+        pytest.param("dies_of_sigpipe", "2.3", "SIGPIPE", marks=pytest.mark.thorough),
+    ],
+)
+def test_a_crash_is_reported_by_the_check_that_provoked_it(
+    tmp_path: Path, program: str, provoked_by: str, died_of: str
+) -> None:
+    """A server that dies of one thing loses what that belongs to, and 2.9 is as good as ever."""
     shutil.copytree(HOSTILE, tmp_path / "hostile")
     subprocess.run(["make", "-s", "-C", str(tmp_path / "hostile")], check=True, timeout=100)
-    server = f"{tmp_path / 'hostile' / 'bin' / 'dies_of_long_name'} {{port}}"
+    server = f"{tmp_path / 'hostile' / 'bin' / program} {{port}}"
     model = grade(
         tmp_path / "r.json",
         "2",
-        *("--server", server, "--client", "reference", "--only", "2.1", "--only", "2.9"),
+        *("--server", server, "--client", "reference", "--only", provoked_by, "--only", "2.9"),
     )
-    assert outcomes(model) == {"2.1": "failed", "2.9": "passed"}
+    assert outcomes(model) == {provoked_by: "failed", "2.9": "passed"}
     came = [check["came"] for check in model["requirements"][0]["checks"]]
-    assert any("was killed by SIGSEGV" in text for text in came)
+    assert any(f"was killed by {died_of}" in text for text in came)

@@ -132,16 +132,10 @@ class ClientTakesOneRecvForOneFrame(ChatClient):
 class ClientForgetsWhatComesBehindAFrame(ChatClient):
     """Of several frames that reach the client at once, it shows the first."""
 
-    def _receive(self) -> None:
-        data = self.server.sock.recv(RECV_SIZE)
-        if not data:
-            self._end_of_server()
-            return
-        self.server.decoder.receive_data(data)
-        message = self.server.decoder.next_message()
-        if isinstance(message, Message):
-            self.server.decoder.take_rest()
-            self.received(message)
+    def received(self, message: Message) -> None:
+        """Show this one, and begin anew."""
+        self.server.decoder.take_rest()
+        super().received(message)
 
 
 add(
