@@ -36,6 +36,7 @@ def run_checks(
     workers: int = 0,
     stage: str | None = None,
     only: Sequence[str] = (),
+    until_one_fails: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Record]:
     """Run the checks of the milestones in `settings` (milestone -> tests/harness/settings.py).
@@ -54,6 +55,7 @@ def run_checks(
     arguments += ["-p", "xdist.plugin", "-n", str(workers)] if workers > 1 else []
     arguments += [f"--stage={stage}"] if stage else []
     arguments += [f"--only={one}" for one in only]
+    arguments += ["--exitfirst"] if until_one_fails else []
     others = set(psutil.Process().children(recursive=True))
     _adopt_orphans()
     with open(workdir / "pytest.log", "wb") as log:

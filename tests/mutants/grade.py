@@ -53,12 +53,15 @@ class Verdict:
         ]
 
 
-def grade(mutant: Mutant, only: Sequence[str] = (), workers: int = 1) -> Verdict:
+def grade(mutant: Mutant, only: Sequence[str] = (), *, until_one_fails: bool = False) -> Verdict:
     """Run the checks of the mutant's milestone (of the requirements `only`), and judge them."""
     rubric = load()
     with tempfile.TemporaryDirectory(prefix="mutant-") as workdir:
         records = run.run_checks(
-            {mutant.milestone: settings(mutant)}, Path(workdir), workers=workers, only=only
+            {mutant.milestone: settings(mutant)},
+            Path(workdir),
+            only=only,
+            until_one_fails=until_one_fails,
         )
     results = judge.judge(rubric, [mutant.milestone], records, {})
     looked_at = [one for one in results if one.checks]

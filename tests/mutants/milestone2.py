@@ -180,7 +180,7 @@ class WritesToStrangers(ChatServer):
         self.deliver(Message(message.type, user.name, "", message.payload), others)
 
 
-@mutant("2.1", "server", instead_of=refuse_characters)
+@mutant("2.1", "server", instead_of=refuse_characters, also=("2.4",))
 def takes_any_character(name: str) -> str | None:
     """Names may hold punctuation."""
     return refuse_characters("".join(filter(str.isalnum, name)))
@@ -198,7 +198,7 @@ def takes_an_empty_name(raw: str) -> str:
     return clean_name(raw) or "nobody"
 
 
-@mutant("2.1", "server")
+@mutant("2.1", "server", also=("2.4",))
 class RefusesNamesSilently(Users):
     """A bad name is refused without a word."""
 
@@ -207,7 +207,7 @@ class RefusesNamesSilently(Users):
         return "" if refuse_characters(name) else super().refuse_name(user, name)
 
 
-@mutant("2.1", "server")
+@mutant("2.1", "server", also=("2.4",))
 class DropsWhoHasABadName(ChatServer):
     """Whoever asks for a bad name is disconnected, and cannot try again."""
 
@@ -242,18 +242,6 @@ class RefusesTakenNamesSilently(Users):
     def refuse_name(self, user: User, name: str) -> str | None:
         """Give no reason."""
         return "" if self.find(name) else super().refuse_name(user, name)
-
-
-@mutant("2.2", "server")
-class DropsWhoWantsATakenName(ChatServer):
-    """Whoever asks for a name in use is disconnected."""
-
-    def name_user(self, user: User, message: Message) -> None:
-        """End the connection of a newcomer without a free name."""
-        taken = self.users.find(clean_name(message.infos)) is not None
-        super().name_user(user, message)
-        if taken and not user.name:
-            self.dismiss(self.connection_of[user], "taken name")
 
 
 # 2.3: coming and going
