@@ -561,7 +561,7 @@ class BelievesTheFrameToAll(ChatServer):
         self.deliver(message, [other for other in self.users.everybody() if other is not user])
 
 
-@mutant("2.9", "server")
+@mutant("2.9", "server", also=("2.0",))
 class WhispersWithoutAName(ChatServer):
     """A private message does not say who sent it."""
 
@@ -616,7 +616,7 @@ class ClaimsThatItWasSent(ChatServer):
         self.tell(user, message.type, "message sent")
 
 
-@mutant("2.10", "server")
+@mutant("2.10", "server", also=("2.B",))
 class CrashesOnUnknownReceivers(ChatServer):
     """The result of the search is used without a look: NULL is followed."""
 
