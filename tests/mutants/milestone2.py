@@ -692,7 +692,7 @@ class LeavesWithoutAWord(ChatClient):
         self.leave()
 
 
-@mutant("2.13", "client")
+@mutant("2.13", "client", also=("2.C",))
 class SaysGoodbyeAndStays(ChatClient):
     """/quit says goodbye, and the connection stays."""
 
@@ -727,9 +727,12 @@ class WaitsForTheWholeFrame(ChatServer):
 
     def _receive(self, connection: Connection) -> None:
         connection.sock.setblocking(True)
-        data = connection.sock.recv(HEADER_SIZE, socket.MSG_WAITALL)
-        if len(data) == HEADER_SIZE and (length := max(0, decode_header(data).pld_len)):
-            data += connection.sock.recv(length, socket.MSG_WAITALL)
+        try:
+            data = connection.sock.recv(HEADER_SIZE, socket.MSG_WAITALL)
+            if len(data) == HEADER_SIZE and (length := max(0, decode_header(data).pld_len)):
+                data += connection.sock.recv(length, socket.MSG_WAITALL)
+        except OSError:
+            data = b""
         connection.sock.setblocking(False)
         if data:
             self._decode(connection, data)
