@@ -146,7 +146,7 @@ class RefusesWhatExistsSilently(ChatServer):
 # 3.5: in and out
 
 
-@mutant("3.5", "server")
+@mutant("3.5", "server", also=("3.6",))
 class MakesWhatIsJoined(ChatServer):
     """Joining a room that does not exist makes it."""
 
@@ -178,7 +178,7 @@ class QuitsForGood(ChatClient):
         self.leave()
 
 
-@mutant("3.5", "server")
+@mutant("3.5", "server", also=("3.6",))
 class SaysNothingOfUnknownRooms(ChatServer):
     """Joining a room that does not exist is not answered."""
 
@@ -269,7 +269,7 @@ class TellsTheLastOneNothing(ChatServer):
 # 3.8: talk
 
 
-@mutant("3.8", "server")
+@mutant("3.8", "server", also=("3.2",))
 class TalksToAllRooms(ChatServer):
     """What is said in a room reaches everybody who is in any."""
 
