@@ -71,6 +71,16 @@ class LosesWhatOneWriteLeft(IncomingFile):
         super().write(data[:1024])
 
 
+@mutant("4.1", "server")
+class ForwardsNoAddress(ChatServer):
+    """The yes is passed on without the receiver's address."""
+
+    def forward_answer(self, user: User, message: Message) -> None:
+        """Forget the payload."""
+        empty = message.type == MessageType.FILE_ACCEPT
+        super().forward_answer(user, message._replace(payload=b"") if empty else message)
+
+
 # 4.2: asking
 
 
@@ -125,24 +135,14 @@ class SendsThroughTheServer(FileExchange):
     """The file goes through the server, too, piece by piece."""
 
     def accepted(self, message: Message) -> None:
-        """Send all of it to the server, then to the receiver."""
+        """Send a mebibyte of it to the server, then all of it to the receiver."""
         offer = self.find_offer(message.nick_sender.strip())
         if offer is not None:
-            content = os.pread(offer.file, 1 << 30, 0)
+            content = os.pread(offer.file, 1 << 20, 0)
             for start in range(0, len(content), 60_000):
-                piece = Message(MessageType.ECHO_SEND, "", "", content[start : start + 60_000])
+                piece = Message(MessageType.FILE_SEND, "", "", content[start : start + 60_000])
                 self.chat.server.queue(encode(piece))
         super().accepted(message)
-
-
-@mutant("4.3", "server")
-class ForwardsNoAddress(ChatServer):
-    """The yes is passed on without the receiver's address."""
-
-    def forward_answer(self, user: User, message: Message) -> None:
-        """Forget the payload."""
-        empty = message.type == MessageType.FILE_ACCEPT
-        super().forward_answer(user, message._replace(payload=b"") if empty else message)
 
 
 # 4.4: no
