@@ -4,9 +4,7 @@ The rules, in the order in which they are applied:
 
 1. The terminal decides. A positive promise (`missing`, `setup`) that holds on the terminal and
    fails on the wire is a dialect: the wire check is waived, and requirement 2.0 (5.1 in milestone
-   5) is charged with it, once. In milestone 1 the framing is free, and nothing is charged. A server
-   that otherwise gets on with the wire, and ends by itself in this check, has understood and
-   broken its promise: that is no dialect.
+   5) is charged with it, once. In milestone 1 the framing is free, and nothing is charged.
 2. What must not happen counts wherever it was seen (`forbidden`).
 3. A requirement passes when every check that is left has passed; one scored by share gets the
    share that has, rounded down.
@@ -46,10 +44,9 @@ def judge(
     results: dict[str, RequirementResult] = {}
     for milestone in milestones:
         dialect: list[str] = []
-        fluent = speaks_on_the_wire(r for r in records if belongs_to(r, milestone))
         for requirement in rubric.of(milestone):
             checks = [dict(r) for r in records if requirement.id in r["requirements"]]
-            if requirement.id not in FRAMING.values() and waive_dialect(checks, fluent):
+            if requirement.id not in FRAMING.values() and waive_dialect(checks):
                 dialect.append(requirement.id)
             results[requirement.id] = score(requirement, checks, manual.get(requirement.id))
         framing = FRAMING.get(milestone)
@@ -59,40 +56,20 @@ def judge(
     return list(results.values())
 
 
-def belongs_to(check: Record, milestone: int) -> bool:
-    """True for a check of this milestone."""
-    return any(one.startswith(f"{milestone}.") for one in check["requirements"])
-
-
-def speaks_on_the_wire(checks: Iterable[Record]) -> bool:
-    """True when most of what was said on the wire was understood: at least half of the checks."""
-    outcomes = [check["outcome"] for check in checks if check["stage"] == "wire"]
-    return 2 * outcomes.count(PASSED) >= outcomes.count(PASSED) + outcomes.count(FAILED)
-
-
-def waive_dialect(checks: list[Record], fluent: bool) -> bool:
+def waive_dialect(checks: list[Record]) -> bool:
     """Rule 1: waive the wire checks that only a dialect has failed; True when there were any.
 
     What decides is the same check on the terminal or, where it has none, all that this
-    requirement has there. `fluent`: the server speaks on the wire, so it may not end there.
+    requirement has there.
     """
     waived = False
     for check in checks:
         failed = check["outcome"] == FAILED and check["kind"] in ("missing", "setup")
-        if fluent and server_ended(check):
-            continue
         if check["stage"] == "wire" and failed and holds_on_terminal(check, checks):
             check["outcome"] = WAIVED
             check["came"] = f"It holds on the terminal; on the wire: {check['came']}"
             waived = True
     return waived
-
-
-def server_ended(check: Record) -> bool:
-    """True when the server had ended by itself when this check failed: no check on the wire asks
-    it to."""
-    end = check.get("programs", {}).get("server", {}).get("end", "is still running")
-    return end != "is still running" and not end.startswith("was ended by the grader")
 
 
 def holds_on_terminal(check: Record, checks: list[Record]) -> bool:

@@ -304,7 +304,9 @@ def test_a_server_is_idle_after_a_client_has_gone(chat: Chat, how: str) -> None:
     """An idle server uses no CPU, also after a client quit or was reset."""
     serves(chat, chat.user("alice"))
     if how == "resets":
-        chat.stranger("a stranger").reset()
+        stranger = chat.stranger("a stranger")
+        chat.settle()  # it has been accepted
+        stranger.reset()
     else:
         bob = chat.user("bob")
         bob.leaves() if how == "leaves" else bob.vanishes()
@@ -323,13 +325,12 @@ def test_descriptors_return_to_the_baseline(chat: Chat) -> None:
         bob.leaves()
         chat.user("carol").vanishes()
         chat.stranger("a stranger").reset()
-        chat.settle()
+        still_runs(chat)
 
     visit()
     before = kernel.descriptors(kernel.family({server.pid}))
     visit()
     visit()
-    still_runs(chat)
     after = kernel.descriptors(kernel.family({server.pid}))
     chat.forbid(
         after > before,

@@ -72,26 +72,6 @@ def test_what_holds_on_the_terminal_alone_is_a_dialect(kind: str) -> None:
     assert "2.9" in results["2.0"].checks[-1]["expected"]
 
 
-@pytest.mark.parametrize(
-    ("end", "others", "outcome"),
-    [
-        ("was killed by SIGSEGV", PASSED, FAILED),
-        ("exited with status 1", PASSED, FAILED),
-        ("is still running", PASSED, PASSED),
-        ("was ended by the grader: it printed without end", PASSED, PASSED),
-        # Most of what is said on the wire is not understood: a dialect may well crash of it.
-        ("was killed by SIGSEGV", FAILED, PASSED),
-    ],
-)
-def test_a_server_that_ends_on_the_wire_speaks_no_dialect(
-    end: str, others: str, outcome: str
-) -> None:
-    crash = record("2.9", FAILED, stage="wire", kind="setup")
-    crash["programs"] = {"server": {"end": end}}
-    rest = [record("2.7", others, stage="wire", case=str(n)) for n in range(3)]
-    assert results_of(record("2.9"), crash, record("2.0"), *rest)["2.9"].outcome == outcome
-
-
 def test_a_leak_counts_on_either_stage() -> None:
     talk = results_of(record("2.9"), record("2.9", FAILED, stage="wire", kind="forbidden"))["2.9"]
     assert talk.outcome == FAILED

@@ -102,8 +102,9 @@ class Chat(Play):
         while (left := until - time.monotonic()) > 0:
             self.pump(left)
 
-    def server_survives(self, offence: str) -> None:
-        """The server is still running. Raises Forbidden, which counts on either stage."""
+    def server_survives(self, offence: str, *promised_by: str) -> None:
+        """The server is still running, as the ids `promised_by` promise. Raises Forbidden, which
+        counts on either stage."""
         self.settle()
         self.expect(f"the server survives {offence}")
         if self.server is not None and not self.server.running:
@@ -111,6 +112,7 @@ class Chat(Play):
                 f"the server survives {offence}",
                 f"The server {self.server.end_in_words} after {self.last_action}."
                 f"{self.tail(self.server)}",
+                rests_on=promised_by,
             )
 
     def require(self, holds: bool, expected: str, came: str = "") -> None:

@@ -10,11 +10,15 @@ from typing import ClassVar
 
 
 class CheckFailure(AssertionError):
-    """A promise was broken. `expected` and `came` are whole sentences for the student."""
+    """A promise was broken. `expected` and `came` are whole sentences for the student; `rests_on`
+    names the ids that promise what this check only needed."""
 
     kind: ClassVar[str] = "missing"
 
-    def __init__(self, expected: str, came: str = "", hint: str = "") -> None:
+    def __init__(
+        self, expected: str, came: str = "", hint: str = "", rests_on: tuple[str, ...] = ()
+    ) -> None:
+        self.rests_on = rests_on
         self.expected = expected
         self.came = came
         self.hint = hint
@@ -32,13 +36,12 @@ class Forbidden(CheckFailure):
 
 
 class NotReady(CheckFailure):
-    """The play could not begin: no server, no connection, no login. `rests_on` names the ids."""
+    """The play could not begin: no server, no connection, no login."""
 
     kind = "setup"
 
     def __init__(self, rests_on: tuple[str, ...], expected: str, came: str = "") -> None:
-        self.rests_on = rests_on
-        super().__init__(expected, came)
+        super().__init__(expected, came, rests_on=rests_on)
 
 
 class Waived(Exception):

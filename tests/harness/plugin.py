@@ -17,7 +17,7 @@ import pytest
 
 from . import forms, kernel, screen
 from .chat import Chat
-from .failures import CheckFailure, NotReady, Waived
+from .failures import CheckFailure, Waived
 from .play import Event, SendForm, Session
 from .settings import Settings
 from .wire import describe
@@ -233,7 +233,7 @@ def _failure(error: BaseException, report: pytest.TestReport) -> dict[str, Any]:
         return {
             "outcome": "failed",
             "kind": error.kind,
-            "rests_on": list(error.rests_on) if isinstance(error, NotReady) else [],
+            "rests_on": list(error.rests_on),
             "expected": error.expected,
             "came": error.came,
             "hint": error.hint,

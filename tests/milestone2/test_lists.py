@@ -47,7 +47,7 @@ def test_who_does_not_list_a_newcomer(chat: Chat) -> None:
 def test_who_does_not_list_who_has_gone(chat: Chat, how: str) -> None:
     """Somebody who quit or was lost is gone from the list, the others are still there."""
     alice, bob, _ = chat.users("alice", "bob", "carol")
-    goes(bob, how)
+    goes(chat, bob, how)
     alice.types("/who")
     alice.lists("alice", "carol")
     alice.lists_not("bob")

@@ -133,7 +133,7 @@ def test_a_name_in_use_is_refused(chat: Chat) -> None:
 def test_a_name_is_free_again(chat: Chat, how: str) -> None:
     """A name is free again once its owner has left, by `/quit` or abruptly."""
     alice, bob = chat.users("alice", "bob")
-    goes(bob, how)
+    goes(chat, bob, how)
     again = chat.user("bob")
     text = chat.token()
     alice.types(f"/msg bob {text}")
@@ -151,11 +151,11 @@ def reaches(sender: Actor, receiver: Actor) -> None:
 def test_users_are_tracked_through_coming_and_going(chat: Chat) -> None:
     """Through connect, quit and loss, messages reach exactly who is there now."""
     alice, bob, carol = chat.users("alice", "bob", "carol")
-    bob.vanishes()
+    goes(chat, bob, "vanishes")
     dave = chat.user("dave")
     for sender, receiver in ((alice, carol), (carol, dave), (dave, alice)):
         reaches(sender, receiver)
-    goes(carol)
+    goes(chat, carol)
     erin = chat.user("erin")
     for sender, receiver in ((alice, dave), (dave, erin), (erin, alice)):
         reaches(sender, receiver)
