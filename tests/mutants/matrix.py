@@ -13,7 +13,6 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -66,12 +65,11 @@ def main(
         if not (of or keys) or one.requirement in of or one.key in keys
     ]
     verdicts = []
+    _end_when_asked()
     # Each in a process of its own: a grading ends whatever its process has started.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _end_when_asked) as pool:
-        scopes = [SCOPES[scope](one, rubric) for one in wanted]
-        keys_of = [one.key for one in wanted]
-        graded = pool.map(kept_or_graded, keys_of, [scope] * len(wanted), scopes)
-        for one, (outcomes, failed) in zip(wanted, graded, strict=True):
+    with get_context("spawn").Pool(workers, _end_when_asked) as pool:
+        asked = [(one.key, scope, SCOPES[scope](one, rubric)) for one in wanted]
+        for one, (outcomes, failed) in zip(wanted, pool.imap(kept_or_graded, asked), strict=True):
             verdicts.append(Verdict(one, outcomes, failed))
             show(verdicts[-1], verbose)
     bad = sum(bool(verdict.problems) for verdict in verdicts)
@@ -87,9 +85,11 @@ def _end_when_asked() -> None:
 
 
 def kept_or_graded(
-    key: str, scope: str, only: list[str]
+    asked: tuple[str, str, list[str]],
 ) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Outcomes and failed checks: of an earlier run, if nothing has changed since; else anew."""
+    """Outcomes and failed checks of a mutant's key, in a scope, by some requirements: those of an
+    earlier run, if nothing has changed since; else anew."""
+    key, scope, only = asked
     mutant = find(key)
     file = KEPT / f"{key.replace('/', '-')}.{scope}.json"
     fingerprint = fingerprint_of(mutant)
