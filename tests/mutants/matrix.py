@@ -72,6 +72,8 @@ def main(
         for one, (outcomes, failed) in zip(wanted, pool.imap(kept_or_graded, asked), strict=True):
             verdicts.append(Verdict(one, outcomes, failed))
             show(verdicts[-1], verbose)
+        pool.close()
+        pool.join()
     bad = sum(bool(verdict.problems) for verdict in verdicts)
     print(f"{len(wanted)} mutants, {bad} not as they should be")
     if table:
