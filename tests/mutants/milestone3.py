@@ -178,6 +178,17 @@ class QuitsForGood(ChatClient):
         self.leave()
 
 
+@mutant("3.5", "server", also=("3.7", "3.9"))
+class OnlySaysThatOneHasLeft(ChatServer):
+    """Who quits a room is told so, and stays a member."""
+
+    def quit_room(self, user: User, message: Message) -> None:
+        """Say it."""
+        room = self.rooms.room_of(user)
+        if room is not None:
+            self.tell(user, message.type, f"You have left {room.name}", subject=room.name)
+
+
 @mutant("3.5", "server", also=("3.6",))
 class SaysNothingOfUnknownRooms(ChatServer):
     """Joining a room that does not exist is not answered."""
