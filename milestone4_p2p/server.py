@@ -100,7 +100,7 @@ class ChatServer(FrameServer):
         return True
 
     def refused(self, connection: Connection, error: ProtocolError) -> None:
-        """Tell a peer what was wrong with its bytes, before it is dropped (2.B)."""
+        """Tell a peer what was wrong with its bytes, before it is dropped."""
         self.tell(self.user_of[connection], MessageType.ECHO_SEND, f"protocol error: {error}")
 
     def disconnected(self, connection: Connection, reason: str) -> None:
@@ -346,7 +346,7 @@ class ChatServer(FrameServer):
 
 
 def is_quit(message: Message) -> bool:
-    """Say whether a message is a typed /quit: some clients send it as a text (2.13)."""
+    """Say whether a message is a typed /quit: some clients send it as a text."""
     return message.type == MessageType.ECHO_SEND and message.payload.strip(b"\r\n\0 ") == QUIT
 
 

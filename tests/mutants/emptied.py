@@ -16,6 +16,11 @@ from grading.handout import ids_of, only_a_docstring
 from .registry import FOLDERS, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
+INVISIBLE = {
+    "EchoServer.find_quit": "the client closes the connection, whatever the server makes of /quit",
+    "EchoServer.close": "the kernel closes what is left open when a process ends",
+}
+"""Functions of which nobody outside can tell whether they did their part, and why."""
 
 
 def emptied(*milestones: int) -> list[Mutant]:
@@ -38,8 +43,8 @@ def _of_file(milestone: int, path: Path) -> list[Mutant]:
                 continue
             ids = [one for one in ids_of(node) if one.startswith(f"{milestone}.")]
             ids = [one for one in ids if one != "1.8"]  # not visible from outside
-            if ids:
-                owner = outer.name if isinstance(outer, ast.ClassDef) else ""
+            owner = outer.name if isinstance(outer, ast.ClassDef) else ""
+            if ids and f"{owner}.{node.name}" not in INVISIBLE:
                 found.append(_emptied(milestone, path.stem, owner, node.name, ids))
     return found
 
