@@ -198,8 +198,8 @@ CLIENT = "ask_name ask_users ask_about ask_about_self send_private send_to_all s
 STEPS: list[tuple[str, str]] = [
     # what the student has written now, and the requirement that turns
     (
-        "is_quit ChatServer.connected ChatServer.refuse_stranger ChatServer.disconnected "
-        "ChatServer.name_user ChatServer.refused ChatServer.find_user Users.find Users.everybody "
+        "ChatServer.connected ChatServer.refuse_stranger ChatServer.disconnected "
+        "ChatServer.name_user ChatServer.find_user Users.find Users.everybody "
         "Users.refuse_name Users.take_name Users.free_name refuse_characters "
         + " ".join(f"ChatClient.{name}" for name in CLIENT.split()),
         "",

@@ -22,7 +22,7 @@ import click
 from grading import run
 from grading.cli import reference
 
-from .grade import settings
+from .grade import end_when_asked, is_slow, settings
 from .registry import Mutant, mutants
 
 BUSY = "while True: pass"
@@ -37,9 +37,8 @@ Outcomes = dict[str, str]
 @click.option("-n", "workers", default=2, show_default=True, help="Checks that run at a time.")
 def main(milestone: int, rounds: int, load: int, few: int, workers: int) -> None:
     """Grade again and again under load; exit with 1 when an outcome differs."""
-    # Asked to end, we still end the busy processes.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(1))
+    end_when_asked()
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(1))  # no traceback for Ctrl-C
     programs: list[Mutant | None] = [None, *some_of(mutants(milestone), few)]
     expected = [outcomes(milestone, program, workers) for program in programs]
     count = sum(len(one) for one in expected)
@@ -64,7 +63,7 @@ def main(milestone: int, rounds: int, load: int, few: int, workers: int) -> None
 def some_of(every: list[Mutant], few: int) -> list[Mutant]:
     """A few mutants of different requirements, the same in every run. None of N.B and N.C: what a
     busy loop or a blocked server does under load is known."""
-    calm = [one for one in every if one.requirement[-1] not in "BC"]
+    calm = [one for one in every if not is_slow(one.requirement)]
     step = max(1, len(calm) // max(1, few))
     return calm[step // 2 :: step][:few] if few else []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -97,18 +98,27 @@ def settings(mutant: Mutant) -> dict[str, Any]:
 def neighbours(mutant: Mutant, rubric: Rubric) -> list[str]:
     """The mutant's own requirement, what that rests on, and what stands beside it in the list.
 
-    Offences (N.B) and the server at rest (N.C) take many seconds: they are looked at where the
-    mutant is one of theirs.
+    The slow ones are looked at where the mutant is one of theirs.
     """
     mine = [one.id for one in rubric.of(mutant.milestone) if not one.manual]
     at = mine.index(mutant.requirement)
     beside = {*mine[max(0, at - 1) : at + 2], *rubric[mutant.requirement].rests_on}
-    slow = {f"{mutant.milestone}.B", f"{mutant.milestone}.C"}
-    return sorted((beside - slow) | {mutant.requirement, *mutant.also}, key=mine.index)
+    quick_ones = {one for one in beside if not is_slow(one)}
+    return sorted(quick_ones | {mutant.requirement, *mutant.also}, key=mine.index)
 
 
 def quick(mutant: Mutant, rubric: Rubric) -> list[str]:
     """All requirements of the milestone but the slow ones, and the mutant's own."""
-    slow = {f"{mutant.milestone}.B", f"{mutant.milestone}.C"}
+    named = (mutant.requirement, *mutant.also)
     every: Iterable[str] = (one.id for one in rubric.of(mutant.milestone) if not one.manual)
-    return [one for one in every if one not in slow or one in (mutant.requirement, *mutant.also)]
+    return [one for one in every if not is_slow(one) or one in named]
+
+
+def is_slow(requirement: str) -> bool:
+    """Whether it is about offences (N.B), or about the server at rest (N.C): many seconds each."""
+    return requirement[-1] in "BC"
+
+
+def end_when_asked() -> None:
+    """Make SIGTERM an exit, not a sudden death: what a grading has started is ended with it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

@@ -1,7 +1,7 @@
 """`make mutants`: grade all mutants, print the matrix, write docs/mutants.md.
 
 That takes many minutes. So each verdict is kept in build/mutants/ until something changes that it
-rests on: the milestone, what it is made of, its checks, the harness, the rules, or the mutants.
+rests on: the milestone, what it is made of, its checks, the harness, the rules, or the mutant.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import ast
 import contextlib
 import hashlib
 import json
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from multiprocessing import get_context
@@ -21,7 +20,7 @@ import click
 from grading.rubric import Rubric, load
 
 from .emptied import emptied
-from .grade import Verdict, grade, neighbours, quick
+from .grade import Verdict, end_when_asked, grade, neighbours, quick
 from .registry import FOLDERS, Mutant, find, mutants
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,9 +64,9 @@ def main(
         if not (of or keys) or one.requirement in of or one.key in keys
     ]
     verdicts = []
-    _end_when_asked()
+    end_when_asked()
     # Each in a process of its own: a grading ends whatever its process has started.
-    with get_context("spawn").Pool(workers, _end_when_asked) as pool:
+    with get_context("spawn").Pool(workers, end_when_asked) as pool:
         asked = [(one.key, scope, SCOPES[scope](one, rubric)) for one in wanted]
         for one, (outcomes, failed) in zip(wanted, pool.imap(kept_or_graded, asked), strict=True):
             verdicts.append(Verdict(one, outcomes, failed))
@@ -79,11 +78,6 @@ def main(
     if table:
         TABLE.write_text("\n".join(document(verdicts, rubric)) + "\n")
     sys.exit(1 if bad else 0)
-
-
-def _end_when_asked() -> None:
-    """An exit, not a sudden death: what a grading has started is ended with it."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def kept_or_graded(

@@ -11,20 +11,18 @@ import pytest
 from grading.rubric import load
 
 from .emptied import emptied
-from .grade import grade, neighbours
+from .grade import grade, is_slow, neighbours
 from .registry import FOLDERS, Mutant, find, mutants
 
 ALL = mutants(*FOLDERS)
 FIRST = list({one.requirement: one for one in reversed(ALL)}.values())
-SLOW = "BC"
-"""Offences, and the server at rest: some of these programs take a minute and more."""
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "mutant",
     [
-        pytest.param(one, marks=[pytest.mark.thorough] if one.requirement[-1] in SLOW else [])
+        pytest.param(one, marks=[pytest.mark.thorough] if is_slow(one.requirement) else [])
         for one in FIRST
     ],
     ids=[one.key for one in FIRST],
