@@ -30,7 +30,7 @@ FIRST = list({one.requirement: one for one in reversed(ALL)}.values())
 def test_a_mutant_is_caught_by_its_own_requirement(mutant: Mutant) -> None:
     """Its own requirement fails."""
     verdict = grade(mutant, [mutant.requirement], until_one_fails=True)
-    assert verdict.killed_by == [mutant.requirement]
+    assert verdict.killed_by == [mutant.requirement], f"{verdict.outcomes}: {verdict.failed}"
 
 
 @pytest.mark.thorough
