@@ -374,7 +374,8 @@ class Play:
             step = min(step * 1.5, 0.02)
 
     def _look(self) -> kernel.Look:
-        pids = set().union(*(p.processes() for p in self.programs if p.running))
+        forks = kernel.forks_so_far()
+        pids = set().union(*(p.processes(forks) for p in self.programs if p.running))
         ports = None if self.isolated else self._ports_of_the_play()
         look = kernel.look(pids, ports, self.unread_ports)
         typed = tuple(

@@ -128,9 +128,10 @@ class Program:
             return False
         return status < 0 and -status not in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-    def processes(self) -> set[int]:
-        """The program's living processes. Looks for new ones only when the machine has forked."""
-        forks = kernel.forks_so_far()
+    def processes(self, forks: str = "") -> set[int]:
+        """The program's living processes. Looks for new ones only when the machine has forked
+        (`forks`: `kernel.forks_so_far`, for a caller who asks of several programs)."""
+        forks = forks or kernel.forks_so_far()
         if forks != self._forks or not forks:
             self._forks = forks
             self._family = kernel.family(self._family | {self.pid})

@@ -61,6 +61,7 @@ class TerminalUser(Actor):
 
     def _connects_soon(self, program: Program) -> bool:
         self.play.wait_for(lambda: not program.running or self._is_connected(program))
+        self.play.settle()  # whoever it has connected to has accepted it
         return self._is_connected(program)
 
     def _is_connected(self, program: Program) -> bool:
