@@ -295,7 +295,7 @@ class ChatClient(FrameClient):
         self.files.on_time()
 
     def input_ended(self) -> None:
-        """Leave, but not before the files that are under way (4.5)."""
+        """Leave, but not before the files that are under way."""
         self.files.reject_all()
         self.waits_for_files = True
 

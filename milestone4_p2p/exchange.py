@@ -109,7 +109,7 @@ class FileExchange:
             os.close(file)
 
     def confirmed(self, message: Message) -> None:
-        """The server has passed our oldest new offer on, or refused it (4.6)."""
+        """The server has passed our oldest new offer on, or refused it."""
         offer = next((offer for offer in self.offers if not offer.confirmed), None)
         if offer is None:
             return
@@ -182,7 +182,7 @@ class FileExchange:
             )
 
     def answer(self, line: str) -> None:
-        """Take Y/y/N/n for an answer to the first question, ask again for anything else (4.2)."""
+        """Take Y/y/N/n for an answer to the first question, ask again for others (4.2, 4.4)."""
         word = line.strip().lower()
         if word in ("y", "yes"):
             self.accept(self.questions.pop(0))
@@ -214,7 +214,7 @@ class FileExchange:
         self.chat.request(MessageType.FILE_ACCEPT, question.asked_as, receiving.address)
 
     def reject_all(self) -> None:
-        """Nobody is there any more to answer: that is a no to every question (4.4)."""
+        """Nobody is there any more to answer: that is a no to every question."""
         while self.questions:
             self.reject(self.questions.pop())
 
@@ -309,7 +309,7 @@ class FileExchange:
                 self.lapse_offer(item)
 
     def lapse_question(self, question: Question) -> None:
-        """Nobody answered in time: that is a no (4.4)."""
+        """Nobody answered in time: that is a no."""
         first = question is self.questions[0]
         self.questions.remove(question)
         self.show(f"The request of {question.peer} has lapsed.")

@@ -320,13 +320,13 @@ class ChatServer(FrameServer):
         self.tell(user, MessageType.MULTICAST_SEND, text, subject=room.name)
 
     def tell_new_name(self, user: User, old_name: str) -> None:
-        """Tell those with a file request from or to a user what the user is called now (4.2)."""
+        """Tell those with a file request from or to a user what the user is called now."""
         text = f"{old_name} is {user.name} now".encode()
         notice = Message(MessageType.NICKNAME_NEW, old_name, user.name, text)
         self.deliver(notice, list(dict.fromkeys(self.requests.counterparts(user))))
 
     def break_off_requests(self, user: User) -> None:
-        """Tell those with a file request from or to a user that the user has left (4.5)."""
+        """Tell those with a file request from or to a user that the user has left."""
         for other in self.requests.counterparts(user):
             text = f"{user.name} has left".encode()
             self.deliver(Message(MessageType.FILE_REJECT, user.name, other.name, text), [other])

@@ -337,7 +337,7 @@ class Receiving(Transfer):
                 self._dismiss(fd)
 
     def is_agreed(self, header: Header) -> bool:
-        """Say whether a connection brings the file that the user said yes to (4.2)."""
+        """Say whether a connection brings the file that the user said yes to (4.1, 4.2)."""
         return (
             header.type == MessageType.FILE_SEND
             and header.nick_sender.strip() in self.known_as
@@ -398,7 +398,7 @@ class Receiving(Transfer):
             self._save()
 
     def _save(self) -> None:
-        """Give the file its final name, then acknowledge it (4.5)."""
+        """Give the file its final name, then acknowledge it (4.1, 4.5)."""
         assert self._file is not None
         try:
             self.saved_as = self._file.save()
