@@ -231,7 +231,7 @@ class ChatServer:
             raise Refused("Please log in first.")
 
     def count_fault(self, session: Session) -> None:
-        """End a session that sends nothing but nonsense (5.12)."""
+        """End a session that sends nothing but nonsense."""
         session.faults += 1
         if session.faults >= MAX_FAULTS:
             raise Leave("closed: too many malformed objects")
@@ -348,7 +348,7 @@ def encoded(message: Request) -> bytes:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is empty, too long, or holds more than letters and digits (5.2)."""
+    """Refuse a name that is empty, too long, or holds more than letters and digits."""
     if not 1 <= len(name) <= MAX_NAME:
         raise Refused(f"A name has 1 to {MAX_NAME} letters and digits.")
     if not set(name) <= set(string.ascii_letters + string.digits):

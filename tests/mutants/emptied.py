@@ -23,6 +23,8 @@ INVISIBLE = {
     "Receiving._refuse": "no check fills the receiver's disk",
     "ChatClient.leave": "a client that just closes ends its session, too",
     "ChatClient.close": "with the process its threads and sockets end",
+    "ChatServer.forget": "what is left of a session is less than a visit may cost",
+    "ChatServer.stop": "with the process its sockets end, and the clients say so",
 }
 """Functions of which nobody outside can tell whether they did their part, and why."""
 
