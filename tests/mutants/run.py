@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+CHEAP_HASH = 2**4
+"""scrypt's n for the wrong servers of milestone 5: dear hashes are not what they are graded for."""
 
 
 def main(argv: list[str]) -> int:
@@ -23,6 +25,8 @@ def main(argv: list[str]) -> int:
         print(f"no mutant is called {key}; `make mutants` lists them", file=sys.stderr)
         return 2
     program = importlib.import_module(f"{FOLDERS[mutant.milestone]}.{side}")
+    if mutant.milestone == 5:
+        vars(importlib.import_module("milestone5_threads.accounts"))["SCRYPT_COST"] = CHEAP_HASH
     mutant.install()
     sys.argv = [f"{side}.py", *arguments]
     return int(program.exit_status(program.main, arguments))
