@@ -98,9 +98,11 @@ class Actor(abc.ABC):
         self.play.expect(expected)
         if not self.play.wait_for(lambda: self.hears_something()):
             raise Missing(expected, self._what_came_instead())
+        # What a client says about a lost connection answers nothing. A server that crashes has
+        # closed its sockets a moment before it is gone: so let it come to rest first.
+        self.play.settle()
         server = self.play.server
         if server is not None and not server.running and not server.ended_because:
-            # What a client says about a lost connection answers nothing.
             raise Missing(expected, self._what_came_instead())
 
     def hears_something(self) -> bool:
