@@ -40,6 +40,17 @@ def takes_part(asker: Actor, user: Actor) -> None:
         )
 
 
+def reaches(speaker: Actor, listener: Actor) -> None:
+    """A PM of one comes to the other, so that one that does not means something. Raises
+    NotReady."""
+    text = speaker.play.token()
+    speaker.types(f"PM\n{text}")
+    if not speaker.play.wait_for(lambda: text in listener.text()):
+        raise NotReady(
+            ("5.5",), f"a PM of {speaker.name} reaches {listener.name}", speaker.play.what_ended()
+        )
+
+
 def departs(user: Actor) -> None:
     """Leave with EX or, where that does not work, by force: EX has requirement 5.9."""
     user.leaves()

@@ -15,7 +15,7 @@ from tests.harness.failures import Missing, NotReady, Waived
 from tests.harness.json_wire import JSONUser, login_object, object_for, password_of
 from tests.harness.marks import on_terminal, requirement
 from tests.harness.wire import Wire
-from tests.milestone5.steps import departs, recorded, takes_part
+from tests.milestone5.steps import departs, reaches, recorded, takes_part
 
 LOGIN = json.dumps(login_object("mallory", password_of("mallory"))).encode()
 
@@ -87,6 +87,7 @@ def test_a_long_message_arrives(chat: Chat) -> None:
     """Messages of up to 900 characters are not oversized."""
     alice, bob = chat.users("alice", "bob")
     takes_part(alice, bob)
+    reaches(alice, bob)
     text = chat.token() + "x" * 876 + chat.token()
     alice.types(f"PM\n{text}")
     bob.sees(text)
@@ -123,6 +124,7 @@ def test_nothing_works_before_login_in_any_dialect(chat: Chat) -> None:
     bob = chat.user("bob")
     alice, relay = recorded(chat, "alice")
     takes_part(bob, alice)
+    reaches(alice, bob)
     chat.settle()
     before = len(relay.from_client)
     text, again = chat.token(), chat.token()
