@@ -364,9 +364,9 @@ class NeverEndsItsThreads(ChatServer):
         threading.Event().wait()
 
 
-@mutant("5.10", "server")
+@mutant("5.10", "server", also=("5.B",))
 class ServesAllInOneThread(ChatServer):
-    """One thread serves everybody."""
+    """One thread serves everybody, so that all wait for one who does not read."""
 
     def admit(self, sock: socket.socket, address: str) -> None:
         """Read from all who are here whenever somebody has sent."""
