@@ -12,7 +12,7 @@ import json
 import pytest
 
 from tests.harness.chat import Chat
-from tests.harness.failures import Missing
+from tests.harness.failures import Missing, NotReady
 from tests.harness.json_wire import (
     JSONUser,
     JSONWire,
@@ -177,6 +177,11 @@ def test_texts_arrive_unchanged(chat: Chat, kind: str) -> None:
     """Texts of up to 900 characters arrive unchanged, whatever stands in them."""
     alice, bob = chat.users("alice", "bob")
     text = TEXTS[kind].format(chat.token())
+    if len(text) > 500:
+        plain = chat.token() + "x" * 888
+        alice.types(f"PM\n{plain}")
+        if not chat.wait_for(lambda: plain in bob.text()):
+            raise NotReady(("5.12",), "900 plain letters arrive", chat.what_ended())
     alice.types(f"PM\n{text}")
     bob.sees(text)
 
