@@ -43,7 +43,7 @@ CALM = 0.2
 """Seconds without any change after which a program that does not rest is let through."""
 BUSY = 50_000_000
 """Nanoseconds of CPU time without any effect that make a busy loop."""
-HASHING = 1_000_000_000
+HASHING = 500_000_000
 """The same in milestone 5, where the hash of a password may take so long by design; until a
 program of the play has spent it: that one is busy with nothing."""
 HOPELESS = 12
