@@ -40,14 +40,16 @@ def takes_part(asker: Actor, user: Actor) -> None:
         )
 
 
-def reaches(speaker: Actor, listener: Actor) -> None:
-    """A PM of one comes to the other, so that one that does not means something. Raises
-    NotReady."""
-    text = speaker.play.token()
+def reaches(speaker: Actor, listener: Actor, filler: str = "", promised_by: str = "5.5") -> None:
+    """A PM of one (a word and `filler`) comes to the other, so that one that does not means
+    something. Raises NotReady."""
+    text = speaker.play.token() + filler
     speaker.types(f"PM\n{text}")
     if not speaker.play.wait_for(lambda: text in listener.text()):
         raise NotReady(
-            ("5.5",), f"a PM of {speaker.name} reaches {listener.name}", speaker.play.what_ended()
+            (promised_by,),
+            f"a PM of {len(text)} plain letters from {speaker.name} reaches {listener.name}",
+            speaker.play.what_ended(),
         )
 
 

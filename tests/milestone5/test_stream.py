@@ -12,7 +12,7 @@ import json
 import pytest
 
 from tests.harness.chat import Chat
-from tests.harness.failures import Missing, NotReady
+from tests.harness.failures import Missing
 from tests.harness.json_wire import (
     JSONUser,
     JSONWire,
@@ -22,7 +22,7 @@ from tests.harness.json_wire import (
     words_in,
 )
 from tests.harness.marks import on_terminal, on_wire, requirement
-from tests.milestone5.steps import is_known, recorded, takes_part
+from tests.milestone5.steps import is_known, reaches, recorded, takes_part
 
 
 def public(text: str, *, ascii_only: bool = True) -> bytes:
@@ -178,10 +178,7 @@ def test_texts_arrive_unchanged(chat: Chat, kind: str) -> None:
     alice, bob = chat.users("alice", "bob")
     text = TEXTS[kind].format(chat.token())
     if len(text) > 500:
-        plain = chat.token() + "x" * 888
-        alice.types(f"PM\n{plain}")
-        if not chat.wait_for(lambda: plain in bob.text()):
-            raise NotReady(("5.12",), "900 plain letters arrive", chat.what_ended())
+        reaches(alice, bob, "x" * 888, promised_by="5.12")
     alice.types(f"PM\n{text}")
     bob.sees(text)
 
