@@ -290,7 +290,7 @@ class TalksToAllRooms(ChatServer):
             super().deliver_to_room(user, each, payload)
 
 
-@mutant("3.8", "server")
+@mutant("3.8", "server", also=("3.5",))
 class TalksToWhoIsInNoRoom(ChatServer):
     """What is said in a room reaches those, too, who are in none."""
 
