@@ -54,7 +54,8 @@ class Chat(Play):
         to a port of its own choice instead."""
         proxy = Proxy(self, name)
         actor = self.user(name, port=proxy.port)
-        if not proxy.relays:
+        # The client is connected when the kernel says so; the relay takes it up a little later.
+        if not self.wait_for(lambda: bool(proxy.relays)):
             raise Waived("the client does not connect to the port it is given")
         return actor, proxy
 
