@@ -419,7 +419,8 @@ class _Direct(Outbox):
         return True
 
 
-@mutant("5.10", "client")
+# Who does not listen shows no list, no PM and no DM to who types nothing.
+@mutant("5.10", "client", also=("5.4", "5.5", "5.6"))
 class ListensWhenItHasSent(ChatClient):
     """The client has one thread: it shows what came when it has sent something."""
 
