@@ -104,7 +104,7 @@ def test_whoami_tells_name_address_port_and_time(chat: Chat) -> None:
 @requirement("2.13", stages=on_terminal)
 def test_quit_says_goodbye_and_ends(chat: Chat) -> None:
     """`/quit` says goodbye and closes the connection."""
-    alice = chat.user("alice")
+    alice, _ = chat.users("alice", "bob")  # somebody stays: the last one's leaving is for 2.3
     assert isinstance(alice, TerminalUser)
     port = alice.endpoint()[1]
     alice.leaves()

@@ -140,6 +140,17 @@ def test_a_name_is_free_again(chat: Chat, how: str) -> None:
     again.sees(text)
 
 
+@requirement("2.3")
+@pytest.mark.parametrize("how", ["leaves", "vanishes"])
+def test_the_only_user_can_come_back(chat: Chat, how: str) -> None:
+    """The server goes on when its only user has left, by `/quit` or abruptly."""
+    alice = chat.user("alice")
+    goes(chat, alice, how)
+    chat.server_survives("the leaving of its only user", "2.3")
+    again, bob = chat.users("alice", "bob")
+    chat.require(is_known(bob, again), "alice can come back, and is reached or listed")
+
+
 def reaches(sender: Actor, receiver: Actor) -> None:
     """A private message of the one is shown to the other, with its sender."""
     text = sender.play.token()

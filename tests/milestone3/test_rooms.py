@@ -45,7 +45,6 @@ def test_create_makes_a_room(chat: Chat) -> None:
     """`/create <room>` creates a room."""
     alice, bob = chat.users("alice", "bob")
     alice.types("/create red")
-    alice.is_told("alice is told that the room is made")
     chat.require(room_exists(chat, bob, "red", alice), "bob finds the room `red`")
 
 

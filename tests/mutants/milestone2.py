@@ -292,6 +292,17 @@ class ForgetsNobody(ChatServer):
 
 
 @mutant("2.3", "server")
+class EndsWithItsLastUser(ChatServer):
+    """The server ends when the last of its users leaves."""
+
+    def disconnected(self, connection: Connection, reason: str) -> None:
+        """Exit, with status 0."""
+        super().disconnected(connection, reason)
+        if not self.user_of:
+            os._exit(0)
+
+
+@mutant("2.3", "server")
 class ForgetsTheNextOneToo(ChatServer):
     """A mistake in the linked list: who came after the one that leaves is lost with them."""
 
