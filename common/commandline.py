@@ -13,9 +13,16 @@ from common.addresses import parse_port
 from common.errors import USAGE, UserError
 from common.signals import end_signals
 
+HELP_WIDTH = 100
+"""Columns of `--help`. argparse would ask `shutil` for the terminal's, at every start, and that
+loads what unpacks archives, too."""
+
 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that complains in one line, as every other error of ours (1.1, 1.2)."""
+
+    def __init__(self, description: str) -> None:
+        super().__init__(description=description, formatter_class=_help)
 
     def error(self, message: str) -> NoReturn:
         """Raise UserError with the complaint and the usage."""
@@ -61,6 +68,10 @@ def end_on_signals() -> None:
 
     for number in numbers:
         signal.signal(number, stop)
+
+
+def _help(prog: str) -> argparse.HelpFormatter:
+    return argparse.HelpFormatter(prog, width=HELP_WIDTH)
 
 
 def _port(text: str) -> str:

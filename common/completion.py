@@ -6,7 +6,6 @@ commands, the second a user, the third a path. Nobody is asked: only what was se
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -62,5 +61,7 @@ def paths(head: str, start: str) -> list[str]:
 
 def guess(word: str, words: Iterable[str]) -> str:
     """Return ` Did you mean ...?` if `word` is nearly one of `words`, else nothing."""
+    import difflib  # only now: few users mistype, and every client starts
+
     near = difflib.get_close_matches(word, list(words), n=1)
     return f" (did you mean {near[0]}?)" if near else ""
