@@ -36,11 +36,13 @@ def run_checks(
     workers: int = 0,
     stage: str | None = None,
     only: Sequence[str] = (),
-    until_one_fails: bool = False,
+    until_failed: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Record]:
     """Run the checks of the milestones in `settings` (milestone -> tests/harness/settings.py).
 
+    `only` holds requirements, or single checks as `2.5/test_who_lists_everybody`; `until_failed`
+    leaves out the checks of a requirement that come behind its first failure.
     Raises GraderBroke when pytest could not do its work.
     """
     results = workdir / "records.jsonl"
@@ -55,7 +57,7 @@ def run_checks(
     arguments += ["-p", "xdist.plugin", "-n", str(workers)] if workers > 1 else []
     arguments += [f"--stage={stage}"] if stage else []
     arguments += [f"--only={one}" for one in only]
-    arguments += ["--exitfirst"] if until_one_fails else []
+    arguments += ["--until-failed"] if until_failed else []
     others = set(psutil.Process().children(recursive=True))
     _adopt_orphans()
     with open(workdir / "pytest.log", "wb") as log:

@@ -111,6 +111,8 @@ class Session:
 
     passed: int = 0
     failed: int = 0
+    lost: set[str] = field(default_factory=set)
+    """Requirements of which a check has failed."""
     client_form: int = 0
     """Which of Settings.client_forms connects."""
     deaf_server: str = ""

@@ -37,10 +37,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--stage", choices=("wire", "terminal"), help="only the checks of this stage")
     group.addoption(
         "--only",
-        metavar="ID",
+        metavar="ID[/CHECK]",
         action="append",
         default=[],
-        help="only the checks of this requirement, e.g. 2.9; may be given several times",
+        help="only the checks of this requirement, e.g. 2.9, or one of them, e.g. "
+        "2.5/test_who_lists_everybody; may be given several times",
+    )
+    group.addoption(
+        "--until-failed",
+        action="store_true",
+        help="make no more checks of a requirement when one has failed",
     )
 
 
@@ -70,6 +76,12 @@ def requirement_ids(definition: Any) -> list[str]:
     return [str(one).replace("N.", f"{milestone}.") for one in mark.args]
 
 
+def selectors(item: Any) -> set[str]:
+    """What --only may say to choose this check: its requirements, each alone or with its name."""
+    ids = requirement_ids(item)
+    return {*ids, *(f"{one}/{item.originalname}" for one in ids)}
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     mark = metafunc.definition.get_closest_marker("requirement")
     if mark is not None and "stage" in metafunc.fixturenames:
@@ -84,9 +96,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    only = config.getoption("--only")
+    only = set(config.getoption("--only"))
     if only:
-        kept = [item for item in items if not set(only).isdisjoint(requirement_ids(item))]
+        kept = [item for item in items if not only.isdisjoint(selectors(item))]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
 
@@ -175,6 +187,15 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 # -- outcomes ---------------------------------------------------------------------------------
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out the checks of a requirement that has failed already, with --until-failed."""
+    ids = requirement_ids(item)
+    if ids and item.config.getoption("--until-failed"):
+        lost = item.config.stash[_SESSION].lost
+        if lost.issuperset(ids):
+            pytest.skip(f"{' and '.join(ids)} has failed already")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -189,6 +210,8 @@ def pytest_runtest_makereport(
     session = item.config.stash[_SESSION]
     session.passed += record["outcome"] == "passed"
     session.failed += record["outcome"] == "failed"
+    if record["outcome"] == "failed":
+        session.lost.update(ids)
     if record["outcome"] == "waived":
         report.outcome = "skipped"
         report.longrepr = (str(item.path), 0, f"Skipped: {record['came']}")

@@ -41,6 +41,12 @@ class Verdict:
         return [one for one, outcome in self.outcomes.items() if outcome == SKIPPED]
 
     @property
+    def unwanted(self) -> list[str]:
+        """The requirements that failed though the mutant does not break them."""
+        named = (self.mutant.requirement, *self.mutant.also)
+        return [one for one in self.killed_by if one not in named]
+
+    @property
     def problems(self) -> list[str]:
         """Why this verdict is not the right one: none if it is."""
         named = [self.mutant.requirement, *self.mutant.also]
@@ -48,21 +54,29 @@ class Verdict:
             caught = {*self.killed_by, *self.skipped}.intersection(named)
             return [] if caught else [f"survives {' and '.join(named)}"]
         found = [f"survives {one}" for one in named if one not in self.killed_by]
-        found += [f"killed by {one} as well" for one in self.killed_by if one not in named]
+        found += [f"killed by {one} as well" for one in self.unwanted]
         return found + [
             f"grader error in {o}" for o, what in self.outcomes.items() if what == ERROR
         ]
 
 
-def grade(mutant: Mutant, only: Sequence[str] = (), *, until_one_fails: bool = False) -> Verdict:
-    """Run the checks of the mutant's milestone (of the requirements `only`), and judge them."""
+def grade(
+    mutant: Mutant,
+    only: Sequence[str] = (),
+    *,
+    stage: str | None = None,
+    until_failed: bool = False,
+) -> Verdict:
+    """Run the checks of the mutant's milestone (of the requirements or single checks in `only`,
+    on that stage alone, of each requirement until one has failed), and judge them."""
     rubric = load()
     with tempfile.TemporaryDirectory(prefix="mutant-") as workdir:
         records = run.run_checks(
             {mutant.milestone: settings(mutant)},
             Path(workdir),
+            stage=stage,
             only=only,
-            until_one_fails=until_one_fails,
+            until_failed=until_failed,
         )
     results = judge.judge(rubric, [mutant.milestone], records, {})
     looked_at = [one for one in results if one.checks]
@@ -71,6 +85,33 @@ def grade(mutant: Mutant, only: Sequence[str] = (), *, until_one_fails: bool = F
         {one.id: one.outcome for one in looked_at},
         {one.id: failed_checks(one) for one in looked_at if failed_checks(one)},
     )
+
+
+def grade_quickly(mutant: Mutant) -> Verdict:
+    """Let the mutant meet its own requirement and its neighbours at their core, each until a check
+    fails, on the one stage that shows its fault soonest; its own on the other stage, too, where
+    that did not show it. What it may break besides (`also`) is not insisted on.
+    """
+    only = at_the_core(mutant, load())
+    stage, other = stages_for(mutant)
+    verdict = grade(mutant, only, stage=stage, until_failed=True)
+    if verdict.unwanted:  # perhaps for the lack of a check on which that one rests
+        verdict = grade(mutant, only, stage=stage)
+    if mutant.requirement not in verdict.killed_by:
+        own = grade(mutant, [mutant.requirement], stage=other, until_failed=True)
+        verdict.outcomes.update(own.outcomes)
+        verdict.failed.update(own.failed)
+    return verdict
+
+
+def stages_for(mutant: Mutant) -> tuple[str, str]:
+    """The stage that shows a mutant's fault soonest, and the other. A wrong server shows on the
+    wire, without a client to be started, where the requirement has checks there: those of
+    milestones 1 and 4 are on the terminal for the most part, as are N.B and N.C."""
+    on_the_wire = mutant.milestone in (2, 3, 5) and not is_slow(mutant.requirement)
+    if mutant.side == "server" and on_the_wire:
+        return "wire", "terminal"
+    return "terminal", "wire"
 
 
 def failed_checks(result: RequirementResult) -> list[str]:
@@ -105,6 +146,14 @@ def neighbours(mutant: Mutant, rubric: Rubric) -> list[str]:
     beside = {*mine[max(0, at - 1) : at + 2], *rubric[mutant.requirement].rests_on}
     quick_ones = {one for one in beside if not is_slow(one)}
     return sorted(quick_ones | {mutant.requirement, *mutant.also}, key=mine.index)
+
+
+def at_the_core(mutant: Mutant, rubric: Rubric) -> list[str]:
+    """The same, but of the neighbours the one check that others rest on, where the rubric names
+    it: the quickest way to find a mutant that breaks more than it should."""
+    named = (mutant.requirement, *mutant.also)
+    cores = {one: rubric[one].core for one in neighbours(mutant, rubric)}
+    return [f"{one}/{core}" if core and one not in named else one for one, core in cores.items()]
 
 
 def quick(mutant: Mutant, rubric: Rubric) -> list[str]:

@@ -16,8 +16,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 FOLDERS = {
     1: "milestone1_echo",
@@ -30,8 +29,7 @@ _OURS = ("common", *FOLDERS.values())
 _Replacement = TypeVar("_Replacement", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True)
-class Mutant:
+class Mutant(NamedTuple):
     """One wrong program."""
 
     milestone: int
