@@ -78,25 +78,31 @@ def prepare(directory: Path, milestones: list[int], into: Path) -> Submission:
 
 
 def candidates(copy: Path, milestone: int) -> list[Path]:
-    """Directories in which the programs of this milestone may stand, the likeliest first."""
-    name = re.compile(
-        rf"(milestone|jalon|step|etape|part|m|j|sample[-_ ]?jalon)[-_ ]?0*{milestone}(\D.*)?$", re.I
-    )
-    own = sorted(
-        (
-            path
-            for path in copy.rglob("*")
-            if path.is_dir() and name.match(path.name) and len(path.relative_to(copy).parts) <= 3
-        ),
-        key=lambda path: (len(path.parts), path.name),
-    )
+    """Directories in which the programs of this milestone may stand, the likeliest first. Who has
+    only a folder for a later one of milestones 2 to 4 has built it upon this one."""
+    own = folders_of(copy, milestone)
     bases = own + ([copy] if milestone != 5 or not own else [])
+    if 2 <= milestone <= 4:
+        bases += [base for later in range(milestone + 1, 5) for base in folders_of(copy, later)]
     return [
         folder
         for base in bases
         for inside in _INSIDE
         if (folder := base / inside if inside else base).is_dir()
     ]
+
+
+def folders_of(copy: Path, milestone: int) -> list[Path]:
+    """The directories that are named for this milestone, the outermost first."""
+    name = re.compile(
+        rf"(milestone|jalon|step|etape|part|m|j|sample[-_ ]?jalon)[-_ ]?0*{milestone}(\D.*)?$", re.I
+    )
+    found = (
+        path
+        for path in copy.rglob("*")
+        if path.is_dir() and name.match(path.name) and len(path.relative_to(copy).parts) <= 3
+    )
+    return sorted(found, key=lambda path: (len(path.parts), path.name))
 
 
 def _to_build(copy: Path, folders: list[Path]) -> list[Path]:

@@ -51,6 +51,13 @@ def test_a_folder_of_another_milestone_is_not_taken(tmp_path: Path) -> None:
     assert prepare(tmp_path / "mine", [2], tmp_path / "work").servers[2] == []
 
 
+def test_the_program_of_a_later_milestone_is_taken_where_there_is_no_other(tmp_path: Path) -> None:
+    program(tmp_path / "mine" / "jalon4" / "src" / "server")
+    found = prepare(tmp_path / "mine", [1, 2, 3], tmp_path / "work")
+    assert [found.folders[number] for number in (1, 2, 3)] == [".", "jalon4/src", "jalon4/src"]
+    assert [bool(found.servers[number]) for number in (1, 2, 3)] == [False, True, True]
+
+
 @needs_make
 def test_a_makefile_is_used_and_a_binary_that_came_with_it_is_not(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
