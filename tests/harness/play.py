@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from . import kernel, screen
 from .failures import CheckFailure, Forbidden, NotReady, Waived
-from .process import CannotStart, Program, environment, sweep
+from .process import BY_THE_CHECK, CannotStart, Program, environment, sweep
 from .proxy import Proxy
 from .settings import Settings, fill
 
@@ -305,10 +305,11 @@ class Play:
         return "\nIts last lines:\n" + "\n".join(f"  {x[:300]}" for x in printed) if printed else ""
 
     def what_ended(self) -> str:
-        """Which program is no longer running and why, in a sentence; empty when none."""
+        """Which program has ended by itself and how, in a sentence; empty when none."""
         for program in self.programs:
-            if not program.running:
-                return f"The {program.name} {program.end_in_words} after {self.last_action}."
+            if not program.running and program.ended_because != BY_THE_CHECK:
+                who = "The server" if program is self.server else f"{program.name}'s client"
+                return f"{who} {program.end_in_words} after {self.last_action}."
         return ""
 
     def what_ended_besides(self, program: Program) -> str:

@@ -23,6 +23,8 @@ from pathlib import Path
 from . import kernel
 from .failures import GraderError
 
+BY_THE_CHECK = "the check kills it here"
+"""Why a program has ended that has to: this is the reason for nothing that was not shown."""
 COLUMNS = 1000
 KEPT = 512 * 1024
 """Bytes of a program's output that are kept: this many of its beginning and of its end."""

@@ -77,6 +77,13 @@ def shape(text: str, *names: str) -> str:
     return re.sub(r"[\d\s]+", "", text)
 
 
+def says_anything_new(text: str, known: str, *names: str) -> bool:
+    """True when a line with words in `text` is none of those in `known`, whatever the names and
+    numbers in them: who is told of a failure in the words of a success is not told of it."""
+    old = {shape(line, *names) for line in known.splitlines()}
+    return any(says_something(x) and shape(x, *names) not in old for x in text.splitlines())
+
+
 def printable(raw: bytes, limit: int = 4000) -> str:
     """Bytes as harmless text for a report, its middle left out beyond `limit` characters."""
     return shorten_middle(clean(raw), limit)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from . import screen
 from .actor import Actor
 from .failures import Missing, NotReady
-from .process import Program
+from .process import BY_THE_CHECK, Program
 from .settings import fill
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class TerminalUser(Actor):
         """The client is killed: no word, no goodbye; the kernel closes its connection."""
         self.play.settle()
         self.play.acts(self.name, "vanishes (the client is killed)")
-        self.program.ended_because = "the check kills it here"
+        self.program.ended_because = BY_THE_CHECK
         self.program.signal(signal.SIGKILL)
         self.program.wait(10)
         self.play.settle()

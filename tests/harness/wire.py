@@ -360,6 +360,7 @@ class FrameUser(WireUser):
             return Message(MessageType.BROADCAST_SEND, self.nick, "", rest.encode())
         if command in ("/create", "/join"):
             self.room = rest
+            return Message(_COMMANDS[command], self.nick, rest)
         if kind is not None:
             return Message(kind, self.nick, first, text.encode())
         if self.room:
