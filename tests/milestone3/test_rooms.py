@@ -73,7 +73,11 @@ def test_create_makes_a_room(chat: Chat) -> None:
     """`/create <room>` creates a room."""
     alice, bob = chat.users("alice", "bob")
     alice.types("/create red")
-    chat.require(room_exists(chat, bob, "red", alice), "bob finds the room `red`")
+    chat.require(
+        room_exists(chat, bob, "red", alice),
+        "bob finds the room `red`",
+        "It is not in his list, and he cannot join it.",
+    )
 
 
 @requirement("3.1", stages=on_terminal)
@@ -132,7 +136,11 @@ def test_the_creator_is_in_the_room(chat: Chat) -> None:
         carol.types("/join red")
         if not together(chat, bob, carol):
             raise NotReady(("3.5", "3.8"), "two who join a room hear each other")
-    chat.require(inside, "alice, who made the room, is in it")
+    chat.require(
+        inside,
+        "alice, who made the room, is in it",
+        "She is told of no arrival, and neither she nor bob hears the other.",
+    )
 
 
 @requirement("3.2")
@@ -195,7 +203,11 @@ def test_join_enters_a_room(chat: Chat) -> None:
     carol.types("/join red")
     chat.settle()
     told = has_word(alice.since(), "carol") or has_word(bob.since(), "carol")
-    chat.require(told or together(chat, bob, carol), "bob and carol are in the same room")
+    chat.require(
+        told or together(chat, bob, carol),
+        "bob and carol are in the same room",
+        "Nobody is told of an arrival, and neither hears the other.",
+    )
 
 
 @requirement("3.5")
@@ -233,7 +245,9 @@ def test_quit_outside_a_room_ends_the_client(leaving: str, chat: Chat) -> None:
     chat.require(bob.connected, "bob keeps his connection when he leaves a room")
     bob.types("/quit")
     chat.require(
-        chat.wait_for(lambda: not bob.connected), "`/quit` outside a room ends the connection"
+        chat.wait_for(lambda: not bob.connected),
+        "`/quit` outside a room ends the connection",
+        "It still stands.",
     )
 
 
@@ -342,4 +356,7 @@ def test_a_destroyed_room_can_be_created_again(leaving: str, chat: Chat) -> None
     chat.settle()
     told = has_word(bob.since(), "carol")
     if not (told or together(chat, carol, bob)):
-        raise Missing("bob can create the room `red` anew, and carol can join it")
+        raise Missing(
+            "bob can create the room `red` anew, and carol can join it",
+            "He is told of no arrival, and neither he nor carol hears the other.",
+        )

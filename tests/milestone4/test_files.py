@@ -109,7 +109,7 @@ def test_the_bytes_do_not_pass_the_server(sending: SendForm, chat: Chat) -> None
     file.send(bob, sending)
     bob.types(sending.yes)
     if not chat.wait_for(lambda: file.arrived_at(bob), seconds=4):
-        raise NotReady(("4.1",), "the file arrives", chat.what_ended())
+        raise NotReady(("4.1",), "the file arrives", f"It does not. {chat.what_ended()}")
     chat.settle()
     passed = relay.bytes_through()
     chat.forbid(
@@ -127,7 +127,7 @@ def test_both_sides_are_told_of_success(sending: SendForm, chat: Chat) -> None:
     file.send(bob, sending)
     bob.types(sending.yes)
     if not chat.wait_for(lambda: file.arrived_at(bob), seconds=4):
-        raise NotReady(("4.1",), "the file arrives", chat.what_ended())
+        raise NotReady(("4.1",), "the file arrives", f"It does not. {chat.what_ended()}")
     bob.is_told("bob is told that he has the file")
     alice.is_told("alice is told that bob has the file")
 
@@ -175,7 +175,7 @@ def what_success_looks_like(
     file.send(bob, sending)
     bob.types(sending.yes)
     if not chat.wait_for(lambda: file.arrived_at(bob), seconds=4):
-        raise NotReady(("4.1",), "the file arrives", chat.what_ended())
+        raise NotReady(("4.1",), "the file arrives", f"It does not. {chat.what_ended()}")
     return (alice.answer(), bob.answer()), file.name
 
 
