@@ -149,11 +149,11 @@ def neighbours(mutant: Mutant, rubric: Rubric) -> list[str]:
 
 
 def at_the_core(mutant: Mutant, rubric: Rubric) -> list[str]:
-    """The same, but of the neighbours the one check that others rest on, where the rubric names
-    it: the quickest way to find a mutant that breaks more than it should."""
-    named = (mutant.requirement, *mutant.also)
+    """The same, but of all except its own requirement the one check that others rest on, where
+    the rubric names it: the quickest way to find a mutant that breaks more than it should."""
     cores = {one: rubric[one].core for one in neighbours(mutant, rubric)}
-    return [f"{one}/{core}" if core and one not in named else one for one, core in cores.items()]
+    cores[mutant.requirement] = ""
+    return [f"{one}/{core}" if core else one for one, core in cores.items()]
 
 
 def quick(mutant: Mutant, rubric: Rubric) -> list[str]:
