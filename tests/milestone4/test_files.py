@@ -85,6 +85,25 @@ def test_the_receiver_is_asked(sending: SendForm, chat: Chat) -> None:
     chat.forbid(
         file.arrived_at(bob), "nothing is transferred before bob has said yes", "The file is there."
     )
+    waiting = bytes_from(chat, alice, bob)
+    chat.forbid(
+        waiting > 0,
+        "nothing is transferred before bob has said yes",
+        f"{waiting} bytes from alice's program wait in a connection to his.",
+    )
+
+
+def bytes_from(chat: Chat, sender: TerminalUser, receiver: TerminalUser) -> int:
+    """How many bytes wait for the receiver in connections straight from the sender, also in one
+    that the receiver has not accepted yet: that belongs to nobody's descriptor (proc(5))."""
+    theirs = {row.local_port for row in sender.program.tcp_connections()}
+    own = receiver.program.listening_ports()
+    own |= {row.local_port for row in receiver.program.tcp_connections()}
+    return sum(
+        row.receive_queue
+        for row in chat.connections()
+        if row.remote_port in theirs and row.local_port in own and not row.is_listener
+    )
 
 
 @requirement("4.2", stages=on_terminal)
