@@ -106,7 +106,7 @@ def score(requirement: Requirement, checks: list[Record], manual: int | None) ->
     elif len(passed) == len(counted):
         result.outcome, result.points = PASSED, requirement.points
     elif any(check["outcome"] == FAILED for check in counted):
-        first = next(check for check in counted if check["outcome"] == FAILED)
+        first = min((c for c in counted if c["outcome"] == FAILED), key=_says_less)
         result.outcome = FAILED
         result.reason = f"{first['expected']}. {first['came']}".strip()
         if requirement.by_share:
@@ -116,6 +116,12 @@ def score(requirement: Requirement, checks: list[Record], manual: int | None) ->
         result.outcome = ERROR
         result.reason = f"the grader's own fault in {broken['check']}"
     return result
+
+
+def _says_less(check: Record) -> tuple[bool, bool]:
+    """What is seen on the terminal explains a failure best, and what came better than what did not
+    begin: the least of these is told first."""
+    return check["kind"] == "setup", check["stage"] == "wire"
 
 
 def charge(framing: RequirementResult, requirement: Requirement, dialect: list[str]) -> None:

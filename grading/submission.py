@@ -26,6 +26,7 @@ _SUFFIXES = ("", ".py", ".sh", ".exe", ".out")
 _IGNORED = shutil.ignore_patterns(
     ".git", ".venv", "venv", "__pycache__", "node_modules", "*.o", ".idea", ".vscode"
 )
+_CODE = ("server", "client", "makefile", "gnumakefile", "cmakelists.txt")
 _INSIDE = ("", "src", "travail", "work", "code", "rendu", "bin", "build")
 
 
@@ -80,6 +81,7 @@ def prepare(directory: Path, milestones: list[int], into: Path) -> Submission:
 def candidates(copy: Path, milestone: int) -> list[Path]:
     """Directories in which the programs of this milestone may stand, the likeliest first. Who has
     only a folder for a later one of milestones 2 to 4 has built it upon this one."""
+    copy = unwrapped(copy)
     own = folders_of(copy, milestone)
     bases = own + ([copy] if milestone != 5 or not own else [])
     if 2 <= milestone <= 4:
@@ -92,11 +94,31 @@ def candidates(copy: Path, milestone: int) -> list[Path]:
     ]
 
 
+def unwrapped(copy: Path) -> Path:
+    """The directory itself or, where it holds one other and no code, as what is unpacked from an
+    archive often does, that one; but for the folder of a milestone."""
+    inside = [path for path in copy.iterdir() if not path.name.startswith((".", "__MACOSX"))]
+    folders = [path for path in inside if path.is_dir()]
+    if len(folders) != 1 or any(map(_is_code, inside)) or _named("[1-5]").match(folders[0].name):
+        return copy
+    return unwrapped(folders[0])
+
+
+def _is_code(path: Path) -> bool:
+    name = path.name.lower()
+    return path.is_file() and (name.endswith((".c", ".h", ".py", ".sh")) or name in _CODE)
+
+
+def _named(number: str) -> re.Pattern[str]:
+    """What folders of a milestone are called; `number` is a pattern, too."""
+    return re.compile(
+        rf"(milestone|jalon|step|etape|part|m|j|sample[-_ ]?jalon)[-_ ]?0*{number}(\D.*)?$", re.I
+    )
+
+
 def folders_of(copy: Path, milestone: int) -> list[Path]:
     """The directories that are named for this milestone, the outermost first."""
-    name = re.compile(
-        rf"(milestone|jalon|step|etape|part|m|j|sample[-_ ]?jalon)[-_ ]?0*{milestone}(\D.*)?$", re.I
-    )
+    name = _named(str(milestone))
     found = (
         path
         for path in copy.rglob("*")
@@ -108,7 +130,8 @@ def folders_of(copy: Path, milestone: int) -> list[Path]:
 def _to_build(copy: Path, folders: list[Path]) -> list[Path]:
     """The directories that say how to build something, the outermost first, each of them once."""
     wanted: list[Path] = []
-    for folder in [copy, *folders]:
+    parts = [folder / name for folder in folders for name in ("server", "client")]
+    for folder in [copy, *folders, *parts]:
         if folder not in wanted and not (folder / _BUILT).exists() and _recipe(folder):
             wanted.append(folder)
     return wanted
@@ -117,11 +140,11 @@ def _to_build(copy: Path, folders: list[Path]) -> list[Path]:
 def _recipe(folder: Path) -> list[list[str]]:
     """The commands that build this directory; none where nothing says how."""
     if any((folder / name).is_file() for name in ("Makefile", "makefile", "GNUmakefile")):
-        return [["make", "clean"], ["make"]]
+        return [["make", "clean"], ["make", "--keep-going"]]
     if (folder / "CMakeLists.txt").is_file() and shutil.which("cmake"):
         return [["cmake", "."], ["make"]]
     sources = [name for name in ("server", "client") if (folder / f"{name}.c").is_file()]
-    return [["make", *sources]] if sources else []
+    return [["make", "--keep-going", *sources]] if sources else []
 
 
 def build(folder: Path) -> str:

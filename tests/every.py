@@ -267,10 +267,10 @@ def serves(chat: Chat, alice: Actor) -> None:
 
 
 def still_runs(chat: Chat) -> None:
-    """A server that dies when somebody leaves breaks another promise than this one."""
-    chat.settle()
-    if not chat.own_server().running:
-        raise NotReady(("1.7", "2.3"), "the server goes on when clients leave", chat.what_ended())
+    """A server that dies when somebody leaves breaks another promise than this one. Raises
+    Forbidden."""
+    number = chat.settings.milestone
+    chat.server_survives("clients who come and leave", "1.7", "2.3", f"{number}.B")
 
 
 def is_idle(chat: Chat, when: str) -> None:
@@ -358,6 +358,8 @@ def visits_leave_nothing_behind(chat: Chat, first_words: Callable[[int], bytes])
     def visits(count: int) -> int:
         until = time.monotonic() + VISITS_SECONDS
         for number in range(count):
+            if not server.running:
+                break
             visitor = Wire(chat, f"visitor {number}")
             visitor.send(first_words(number))
             chat.settle()

@@ -58,6 +58,32 @@ def test_the_program_of_a_later_milestone_is_taken_where_there_is_no_other(tmp_p
     assert [bool(found.servers[number]) for number in (1, 2, 3)] == [False, True, True]
 
 
+def test_one_folder_around_everything_is_looked_into(tmp_path: Path) -> None:
+    for name in ("milestone2/server", "milestone3/server", "README.md"):
+        program(tmp_path / "mine" / "chat-of-alice" / name)
+    program(tmp_path / "mine" / "readme.txt")
+    found = prepare(tmp_path / "mine", [2, 3, 4], tmp_path / "work")
+    assert found.folders[2] == "chat-of-alice/milestone2"
+    assert found.folders[3] == "chat-of-alice/milestone3"
+    assert found.servers[4] == []
+
+
+@needs_make
+def test_server_and_client_are_built_where_they_stand_and_each_for_itself(tmp_path: Path) -> None:
+    for name in ("server", "client"):
+        program(tmp_path / "mine" / name / "Makefile", f"{name}:\n\techo '#!/bin/sh' > {name}\n")
+    found = prepare(tmp_path / "mine", [2], tmp_path / "work")
+    assert (found.servers[2], found.clients[2]) == (
+        ["./server/server", "{port}"],
+        ["./client/client", "{host}", "{port}"],
+    )
+    recipe = "all: server client\nserver:\n\tfalse\nclient:\n\techo '#!/bin/sh' > client\n"
+    program(tmp_path / "other" / "Makefile", recipe)
+    found = prepare(tmp_path / "other", [2], tmp_path / "again")
+    assert (found.servers[2], found.clients[2]) == ([], ["./client", "{host}", "{port}"])
+    assert "failed" in found.build_log
+
+
 @needs_make
 def test_a_makefile_is_used_and_a_binary_that_came_with_it_is_not(tmp_path: Path) -> None:
     mine = tmp_path / "mine"

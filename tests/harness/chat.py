@@ -73,6 +73,8 @@ class Chat(Play):
         """The server's command, host and port still to be filled in."""
         if self.settings.attach:
             raise Waived("the server was started by somebody else (--attach)")
+        if not self.settings.server:
+            raise NotReady((), "the submission has a server", "No server was found in it.")
         return self.settings.server
 
     def client_program(self) -> list[str]:

@@ -153,7 +153,7 @@ class Play:
         self.last_action = "the play began"
         self.left_behind: list[int] = []
         self.programs: list[Program] = []
-        self._ended: list[Program] = []
+        self._ended: dict[Program, str] = {}  # and after which deed
         self._sources: list[Source] = []
         self._absences: list[tuple[Actor, str, str]] = []
         self._began = time.monotonic()
@@ -309,13 +309,17 @@ class Play:
         for program in self.programs:
             if not program.running and program.ended_because != BY_THE_CHECK:
                 who = "The server" if program is self.server else f"{program.name}'s client"
-                return f"{who} {program.end_in_words} after {self.last_action}."
+                return f"{who} {program.end_in_words} after {self._end_of(program)}."
         return ""
+
+    def _end_of(self, program: Program) -> str:
+        """The last deed before it was seen to have ended."""
+        return self._ended.get(program, self.last_action)
 
     def what_ended_besides(self, program: Program) -> str:
         """As `what_ended`, for the other programs."""
         if self.server is not None and self.server is not program and not self.server.running:
-            return f"The server {self.server.end_in_words} after {self.last_action}."
+            return f"The server {self.server.end_in_words} after {self._end_of(self.server)}."
         return ""
 
     # -- waiting ------------------------------------------------------------------------------
@@ -427,7 +431,7 @@ class Play:
         """Write down which programs have ended since the last look."""
         for program in self.programs:
             if program not in self._ended and not program.running:
-                self._ended.append(program)
+                self._ended[program] = self.last_action
                 self.did("ends", program.name, program.end_in_words)
 
     # -- absence ------------------------------------------------------------------------------

@@ -14,11 +14,15 @@ _ESCAPES = re.compile(
     r"|\x1b[ -/]*[0-~]"  # two-byte escapes
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_MONTH = r"(?:jan|feb|f[ée]v|mar|apr|avr|ma[iy]|ju[nilyo]|aug|ao[uû]|sep|oct|nov|dec|d[ée]c)\w*"
 _DATE_OR_TIME = re.compile(
-    r"\d{1,2}:\d{2}"  # 09:36
+    r"\d{1,2}:\d{1,2}"  # 09:36, 9:5
     r"|\d{1,2}\s*[hH]\s*\d{2}"  # 09h36
     r"|\d{4}\s*[-/.]\s*\d{1,2}\s*[-/.]\s*\d{1,2}"  # 2026/11/20
     r"|\d{1,2}\s*[-/.]\s*\d{1,2}\s*[-/.]\s*\d{2,4}"  # 20/11/2026
+    rf"|\b\d{{1,2}}(?:st|nd|rd|th|er)?[\s.-]*{_MONTH}"  # 20 November, 1er mai, 20-Nov
+    rf"|\b{_MONTH}[\s.-]+\d{{1,2}}\b",  # Nov 20
+    re.IGNORECASE,
 )
 
 
@@ -49,9 +53,12 @@ def without_prompt(text: str) -> str:
     return head + newline if looks and len(last) < 60 else text
 
 
+_SPEAKER_ALONE = re.compile(r"^\W*server\W*$", re.IGNORECASE | re.MULTILINE)
+
+
 def says_something(text: str) -> bool:
-    """True when there is a word in it: two letters in a row."""
-    return re.search(r"[^\W\d_]{2}", text) is not None
+    """True when there is a word in it: two letters in a row, and not the server's name alone."""
+    return re.search(r"[^\W\d_]{2}", _SPEAKER_ALONE.sub("", text)) is not None
 
 
 def has_word(text: str, word: str) -> bool:

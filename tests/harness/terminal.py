@@ -28,6 +28,7 @@ class TerminalUser(Actor):
         self._mark = 0
         self._typed = ""
         self._prompt = ""
+        self._host_matters = bool(host)
         self._host = host or play.host
         self._port = port or play.port
         self.program: Program
@@ -40,14 +41,15 @@ class TerminalUser(Actor):
             raise NotReady((), "the submission has a client", "No client was found in it.")
         play.acts(self.name, "starts the client")
         first_try = None
-        for index in range(session.client_form, len(forms)):
+        tried = range(1) if self._host_matters else range(session.client_form, len(forms))
+        for index in tried:
             self.program = program = play.launch(
                 self.name, fill(forms[index], self._host, self._port)
             )
             self.arrived = True
             play.settle()
             if self._is_connected(program) or self._connects_soon(program):
-                session.client_form = index
+                session.client_form = max(session.client_form, index)
                 return
             first_try = first_try or program
             program.end()

@@ -71,7 +71,6 @@ def test_client_says_when_the_host_is_unknown(bare: Chat) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_client_connects_to_name_and_address(chat: Chat, host: str) -> None:
     """The client takes a host name or an address, and connects."""
-    chat.session.client_form = 0  # here the port alone will not do
     alice = chat.newcomer("alice", host=host)
     chat.require(alice.connected, f"the client connects to {host}")
 

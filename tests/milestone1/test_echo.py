@@ -144,6 +144,42 @@ def test_the_echo_goes_to_its_sender_alone(chat: Chat) -> None:
     carol.sees_nothing_of(text)
 
 
+@requirement("1.6", stages=on_terminal)
+def test_a_short_line_brings_nothing_of_anothers_long_one(chat: Chat) -> None:
+    """What is shown to one client holds no rest of what another one sent before: a buffer that is
+    used again, and sent further than what was received."""
+    alice, bob = chat.users("alice", "bob")
+    text = chat.token() + chat.token()
+    bob.types(text)
+    bob.sees(text)
+    alice.types("hi")
+    alice.sees_nothing_of(text[-8:], "alice is shown nothing of the end of bob's line")
+
+
+@requirement("1.7", stages=on_terminal)
+def test_quit_inside_a_line_ends_nothing(chat: Chat) -> None:
+    """`/quit` ends the connection where it is the whole line, not where it stands in one."""
+    alice = chat.user("alice")
+    alice.types("what does /quit do?")
+    text = chat.token()
+    alice.types(text)
+    if not chat.wait_for(lambda: text in alice.text()):
+        raise Missing("`/quit` inside a line ends nothing", chat.what_ended())
+
+
+@requirement("1.7", stages=on_terminal)
+@pytest.mark.parametrize("how", ["leaves", "vanishes"])
+def test_the_server_goes_on_without_clients(chat: Chat, how: str) -> None:
+    """When its only client has gone, by `/quit` or abruptly, the server goes on for the next."""
+    alice = chat.user("alice")
+    alice.leaves() if how == "leaves" else alice.vanishes()
+    chat.server_survives("the loss of its only client", "1.7")
+    bob = chat.user("bob")
+    text = chat.token()
+    bob.types(text)
+    bob.sees(text)
+
+
 @requirement("1.7", stages=on_terminal)
 def test_quit_ends_the_client(chat: Chat) -> None:
     """`/quit` ends the connection, and the client exits with status 0."""

@@ -34,8 +34,17 @@ def test_who_lists_the_only_user(chat: Chat) -> None:
 def test_who_does_not_list_a_newcomer(chat: Chat) -> None:
     """Who has connected and not logged in is in no list; then they are."""
     alice = chat.user("alice")
+    alice.types("/who")
+    alice.lists("alice")
+    before = screen.shape(alice.answer())
     dave = chat.newcomer("dave")
     alice.types("/who")
+    alice.lists("alice")
+    chat.forbid(
+        screen.shape(alice.answer()) != before,
+        "the list is the same before and after somebody has connected without a name",
+        f"Then it is `{' '.join(alice.since().split())}`.",
+    )
     alice.lists_not("dave")
     dave.types("/nick dave")
     alice.types("/who")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.framing import MessageType
+from tests.harness import screen
 from tests.harness.actor import Actor
 from tests.harness.chat import Chat
 from tests.harness.marks import on_terminal, on_wire, requirement
@@ -38,7 +39,12 @@ def is_known(asker: Actor, user: Actor) -> bool:
 def test_a_newcomer_is_asked_to_log_in(chat: Chat) -> None:
     """On connecting, the user is asked to log in."""
     alice = chat.newcomer("alice")
-    alice.is_told("alice is asked to log in")
+    # A question may well look like a prompt: `Name:`.
+    chat.require(
+        chat.wait_for(lambda: screen.says_something(alice.text())),
+        "alice is asked to log in",
+        f"She is shown `{alice.text().strip()}`.",
+    )
 
 
 @requirement("2.1")
@@ -50,7 +56,7 @@ def test_who_has_logged_in_is_known(chat: Chat) -> None:
 
 @requirement("2.1")
 def test_nothing_is_accepted_before_login(chat: Chat) -> None:
-    """Until `/nick` succeeds nothing else is accepted: no message goes out."""
+    """Until `/nick` succeeds nothing else is accepted: no message goes out, no list comes."""
     bob = chat.user("bob")
     mallory = chat.newcomer("mallory")
     private, public = chat.token(), chat.token()
@@ -58,6 +64,8 @@ def test_nothing_is_accepted_before_login(chat: Chat) -> None:
     bob.sees_nothing_of(private)
     mallory.types(f"/msgall {public}")
     bob.sees_nothing_of(public)
+    mallory.types("/who")
+    mallory.lists_not("bob")
 
 
 @requirement("2.1")
@@ -140,7 +148,7 @@ def test_a_name_is_free_again(chat: Chat, how: str) -> None:
     again.sees(text)
 
 
-@requirement("2.3")
+@requirement("2.3", stages=on_terminal)
 @pytest.mark.parametrize("how", ["leaves", "vanishes"])
 def test_the_only_user_can_come_back(chat: Chat, how: str) -> None:
     """The server goes on when its only user has left, by `/quit` or abruptly."""
