@@ -271,7 +271,41 @@ class EchoesToTheNextOneToo(EchoServer):
         super().echo(client, data)
 
 
+@mutant("1.6", "server")
+class SendsWhatIsLeftInItsBuffer(EchoServer):
+    """One buffer serves all clients, and all of it is sent: behind a short line comes the rest of
+    somebody's longer one."""
+
+    left = b""
+
+    def echo(self, client: Client, data: bytes) -> None:
+        """Send further than what came."""
+        self.left = data + self.left[len(data) :]
+        super().echo(client, self.left)
+
+
 # 1.7: leaving
+
+
+@mutant("1.7", "server")
+class FindsQuitAnywhere(EchoServer):
+    """/quit inside a line ends the connection, too."""
+
+    def find_quit(self, client: Client, data: bytes) -> bytes | None:
+        """Look for the word alone."""
+        before, quit_, _ = data.partition(QUIT)
+        return before if quit_ else None
+
+
+@mutant("1.7", "server")
+class EndsWithItsLastClient(EchoServer):
+    """The server ends when the last of its clients leaves."""
+
+    def drop(self, client: Client, reason: str) -> None:
+        """Exit, with status 0."""
+        super().drop(client, reason)
+        if not self.client_of:
+            os._exit(0)
 
 
 @mutant("1.7", "client")

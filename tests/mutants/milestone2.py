@@ -224,6 +224,16 @@ class DropsWhoHasABadName(ChatServer):
             self.dismiss(self.connection_of[user], "bad name")
 
 
+@mutant("2.1", "server")
+class ListsUsersToStrangers(ChatServer):
+    """Who has not logged in is told who has."""
+
+    def refuse_stranger(self, user: User, message: Message) -> bool:
+        """Let /who pass."""
+        asks = message.type == MessageType.NICKNAME_LIST
+        return not asks and super().refuse_stranger(user, message)
+
+
 # 2.2: names in use
 
 
@@ -429,6 +439,16 @@ class ListsTheAskerAlone(ChatServer):
     def list_users(self, user: User, message: Message) -> None:
         """Do not walk through the list."""
         self.tell_list(user, message.type, "Online users are", [user.name])
+
+
+@mutant("2.5", "server")
+class ListsWhoHasNoName(ChatServer):
+    """Who has connected and has no name yet is a line without a name in the list."""
+
+    def list_users(self, user: User, message: Message) -> None:
+        """List all connections."""
+        names = [other.name for other in self.connection_of]
+        self.tell_list(user, message.type, "Online users are", names)
 
 
 # 2.6: /whois
@@ -644,6 +664,20 @@ class CrashesOnUnknownReceivers(ChatServer):
         super().deliver_private(user, message)
 
 
+@mutant("2.10", "server")
+class TellsEverybodyOfUnknownUsers(ChatServer):
+    """That a user does not exist is told to all, not to the asker alone."""
+
+    def find_user(self, asker: User, message: Message) -> User | None:
+        """Tell the others, too."""
+        other = super().find_user(asker, message)
+        if other is None and message.type == MessageType.UNICAST_SEND:
+            for one in self.users.everybody():
+                if one is not asker:
+                    self.tell(one, message.type, f"user {message.infos} does not exist")
+        return other
+
+
 # 2.11: echo
 
 
@@ -674,6 +708,15 @@ class EchoesByItself(ChatClient):
     def send_text(self, text: str) -> None:
         """Show it."""
         self.console.show(text)
+
+
+@mutant("2.11", "server")
+class EchoesOneWord(ChatServer):
+    """An echo ends at the first blank."""
+
+    def echo(self, user: User, message: Message) -> None:
+        """Echo the first word."""
+        super().echo(user, message._replace(payload=message.payload.split(b" ")[0]))
 
 
 # 2.12: /whoami
