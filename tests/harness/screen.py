@@ -16,11 +16,11 @@ _ESCAPES = re.compile(
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MONTH = r"(?:jan|feb|f[ée]v|mar|apr|avr|ma[iy]|ju[nilyo]|aug|ao[uû]|sep|oct|nov|dec|d[ée]c)\w*"
 _DATE_OR_TIME = re.compile(
-    r"\d{1,2}:\d{1,2}"  # 09:36, 9:5
+    r"(?<![\d.:])\d{1,2}:\d{1,2}(?!\d)"  # 09:36, 9:5, and no 127.0.0.1:52322
     r"|\d{1,2}\s*[hH]\s*\d{2}"  # 09h36
     r"|\d{4}\s*[-/.]\s*\d{1,2}\s*[-/.]\s*\d{1,2}"  # 2026/11/20
     r"|\d{1,2}\s*[-/.]\s*\d{1,2}\s*[-/.]\s*\d{2,4}"  # 20/11/2026
-    rf"|\b\d{{1,2}}(?:st|nd|rd|th|er)?[\s.-]*{_MONTH}"  # 20 November, 1er mai, 20-Nov
+    rf"|(?<![\d.])\d{{1,2}}(?:st|nd|rd|th|er)?[\s.-]*{_MONTH}"  # 20 November, 1er mai, 20-Nov
     rf"|\b{_MONTH}[\s.-]+\d{{1,2}}\b",  # Nov 20
     re.IGNORECASE,
 )
