@@ -105,6 +105,15 @@ class Actor(abc.ABC):
         if server is not None and not server.running and not server.ended_because:
             raise Missing(expected, self._what_came_instead())
 
+    def is_told_anew(self, known: str, *names: str, promise: str) -> None:
+        """Something is said, and not the very words of a success that are `known`, whatever the
+        names and numbers in them. Raises Missing."""
+        self.is_told(promise)
+        answer = self.answer()
+        if not screen.says_anything_new(screen.without_prompt(answer), known, *names):
+            told = _short(" ".join(answer.split()), 300)
+            raise Missing(promise, f"Told was what a success brings, too: `{told}`.")
+
     def hears_something(self) -> bool:
         """True when the last deed has brought words to this actor, more than a prompt."""
         return screen.says_something(screen.without_prompt(self.since()))

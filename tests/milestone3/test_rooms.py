@@ -57,17 +57,6 @@ def no_room_is_new(asker: Actor, before: str) -> None:
         raise Missing(expected, f"Now it is `{' '.join(asker.since().split())}`.")
 
 
-def is_refused(user: Actor, granted: str, *names: str) -> None:
-    """The user is told something, and not the very words with which the same wish was `granted`
-    to another. Raises Missing."""
-    expected = f"{user.name} is told that it is refused"
-    user.is_told(expected)
-    answer = screen.without_prompt(user.answer())
-    if not screen.says_anything_new(answer, granted, *names):
-        told = " ".join(answer.split())
-        raise Missing(expected, f"Told was what comes when it is granted: `{told[:300]}`.")
-
-
 @requirement("3.1")
 def test_create_makes_a_room(chat: Chat) -> None:
     """`/create <room>` creates a room."""
@@ -187,7 +176,8 @@ def test_a_room_that_exists_is_not_created_again(chat: Chat) -> None:
     granted = alice.answer()
     bob.types("/join red")
     carol.tries("/create red")
-    is_refused(carol, granted, "alice", "carol", "red")
+    promise = "carol is told that the room exists"
+    carol.is_told_anew(granted, "alice", "carol", "red", promise=promise)
     text = chat.token()
     alice.types(text)
     bob.sees(text)
@@ -259,7 +249,8 @@ def test_joining_a_room_that_does_not_exist_is_refused(chat: Chat) -> None:
     carol.types("/join red")
     granted = carol.answer()
     bob.tries("/join ghost")
-    is_refused(bob, granted, "alice", "bob", "carol", "red", "ghost")
+    promise = "bob is told that there is no such room"
+    bob.is_told_anew(granted, "alice", "bob", "carol", "red", "ghost", promise=promise)
     alice.types("/channel_list")
     alice.lists_not("ghost")
 
