@@ -144,6 +144,8 @@ LOAD ?= 4
 #:mutants: grade wrong programs, and write docs/mutants.md: who is caught by what
 mutants: $(STAMP)
 	@$(VENV)/bin/python -m tests.mutants.matrix $(if $(MILESTONE),-m $(MILESTONE),--write)
+	@echo "Automatic ones: each function that names a requirement, emptied"
+	@$(VENV)/bin/python -m tests.mutants.matrix --emptied --scope own $(MILESTONE:%=-m %)
 
 #:flake: grade again and again under load (MILESTONE=2 N=20 LOAD=4): what differs?
 flake: $(STAMP)

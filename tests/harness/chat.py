@@ -83,6 +83,16 @@ class Chat(Play):
             raise NotReady((), "the submission has a client", "No client was found in it.")
         return [part for part in self.settings.client if "{" not in part]
 
+    def talk(self, sender: Actor, receiver: Actor) -> None:
+        """A message of the one is shown to the other: a private one or, where those do not work
+        at all, which 2.9 looks at, one to all. Raises Missing."""
+        text = self.token()
+        sender.tells(receiver.name, text)
+        if self.settings.milestone < 5 and not self.wait_for(lambda: text in receiver.text()):
+            text = self.token()
+            sender.types(f"/msgall {text}")
+        receiver.sees(text)
+
     def own_server(self) -> Program:
         """The server, where we started it and may look into it."""
         if self.server is None or not kernel.LINUX:

@@ -125,15 +125,19 @@ def test_a_name_that_fills_its_field_is_refused(chat: Chat) -> None:
 
 @requirement("2.2")
 def test_a_name_in_use_is_refused(chat: Chat) -> None:
-    """A name in use is refused with a reason; it stays with its owner."""
+    """A name in use, whether the first or the last that was taken, is refused with a reason; it
+    stays with its owner."""
     bob, carol = chat.users("bob", "carol")
+    granted = carol.answer()
     impostor = chat.newcomer("impostor")
-    impostor.tries("/nick bob")
-    impostor.is_told("the impostor is told that the name is taken")
-    text = chat.token()
-    carol.types(f"/msg bob {text}")
-    bob.sees(text)
-    impostor.sees_nothing_of(text)
+    for owner, sender in ((bob, carol), (carol, bob)):
+        impostor.tries(f"/nick {owner.name}")
+        promise = "the impostor is told that the name is taken"
+        impostor.is_told_anew(granted, "bob", "carol", promise=promise)
+        text = chat.token()
+        sender.types(f"/msg {owner.name} {text}")
+        owner.sees(text)
+        impostor.sees_nothing_of(text)
 
 
 @requirement("2.3")
@@ -178,6 +182,20 @@ def test_users_are_tracked_through_coming_and_going(chat: Chat) -> None:
     erin = chat.user("erin")
     for sender, receiver in ((alice, dave), (dave, erin), (erin, alice)):
         reaches(sender, receiver)
+
+
+@requirement("2.3")
+@pytest.mark.parametrize("how", ["leaves", "vanishes"])
+def test_a_newcomer_is_not_taken_for_who_left(chat: Chat, how: str) -> None:
+    """Who connects after somebody has left is not taken for that user."""
+    alice, bob = chat.users("alice", "bob")
+    goes(chat, bob, how)
+    stranger = chat.newcomer("stranger")
+    text = chat.token()
+    alice.types(f"/msg bob {text}")
+    stranger.sees_nothing_of(text)
+    alice.types("/who")
+    alice.lists_not("bob")
 
 
 @requirement("2.4")

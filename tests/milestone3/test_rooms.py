@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from common.framing import MessageType
+from common.framing import Message, MessageType
 from tests.harness import screen
 from tests.harness.actor import Actor
 from tests.harness.chat import Chat
@@ -170,11 +170,13 @@ def test_no_rooms(chat: Chat) -> None:
 
 @requirement("3.4")
 def test_a_room_that_exists_is_not_created_again(chat: Chat) -> None:
-    """Creating a room that exists is refused with a reason; nobody gets into it that way."""
-    alice, bob, carol = chat.users("alice", "bob", "carol")
+    """Creating a room that exists is refused with a reason, and be it not the newest; nobody gets
+    into it that way."""
+    alice, bob, carol, dave = chat.users("alice", "bob", "carol", "dave")
     alice.types("/create red")
     granted = alice.answer()
     bob.types("/join red")
+    dave.types("/create blue")
     carol.tries("/create red")
     promise = "carol is told that the room exists"
     carol.is_told_anew(granted, "alice", "carol", "red", promise=promise)
@@ -289,9 +291,24 @@ def test_a_refused_join_changes_nothing(chat: Chat) -> None:
 
 
 def is_gone(chat: Chat, asker: Actor, room: str) -> None:
-    """The room is listed no more. Raises Forbidden."""
+    """The room is listed no more. Raises Forbidden, or Missing when the server does not even take
+    the question: what it then leaves out proves nothing."""
     asker.types("/channel_list")
     asker.lists_not(room)
+    chat.require(
+        not unread_by_the_server(chat, asker),
+        f"the server takes {asker.name}'s `/channel_list`",
+        "It does not read: it is blocked elsewhere.",
+    )
+
+
+def unread_by_the_server(chat: Chat, user: Actor) -> bool:
+    """True when something that the user's connection carried waits in the server's queue."""
+    _, port = user.endpoint()
+    return any(
+        row.remote_port == port and row.local_port == chat.port and row.receive_queue
+        for row in chat.connections()
+    )
 
 
 @requirement("3.7")
@@ -334,6 +351,43 @@ def test_a_room_without_members_is_destroyed(chat: Chat, how: str) -> None:
     else:
         alice.types("/join blue" if how == "joins-elsewhere" else "/create green")
     is_gone(chat, bob, "red")
+
+
+@requirement("3.7")
+@pytest.mark.parametrize("how", ["lost", "creates-another"])
+def test_a_room_outlives_its_creator(leaving: str, chat: Chat, how: str) -> None:
+    """When its creator goes without `/quit`, the room stays for who is left, and goes with them:
+    neither does it go too early, nor is the one who went still counted."""
+    alice, bob, carol = chat.users("alice", "bob", "carol")
+    alice.types("/create red")
+    bob.types("/join red")
+    if how == "lost":
+        alice.vanishes()
+    else:
+        alice.types("/create green")
+    carol.types("/channel_list")
+    carol.lists("red")
+    bob.types(leaving.format(room="red"))
+    is_gone(chat, carol, "red")
+
+
+@requirement("3.7", stages=on_wire)
+def test_a_quit_from_outside_changes_nothing(chat: Chat) -> None:
+    """MULTICAST_QUIT by somebody who is in no room takes no room from its members."""
+    alice, bob, carol = chat.users("alice", "bob", "carol")
+    assert isinstance(bob, FrameUser)
+    alice.types("/create red")
+    carol.types("/channel_list")
+    carol.lists("red")
+    bob.sends(Message(MessageType.MULTICAST_QUIT, "bob", "red"), "is in no room and leaves `red`")
+    chat.settle()
+    carol.types("/channel_list")
+    carol.is_told("carol is given the list of rooms")
+    chat.forbid(
+        not has_word(carol.answer(), "red"),
+        "the room `red` is still listed: alice is in it",
+        f"Carol is given `{' '.join(carol.since().split())}`.",
+    )
 
 
 @requirement("3.7")

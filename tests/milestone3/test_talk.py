@@ -52,6 +52,20 @@ def test_every_member_hears(chat: Chat) -> None:
         member.sees_from("carol", text)
 
 
+@requirement("3.8")
+def test_a_newcomer_is_in_no_room(chat: Chat) -> None:
+    """Who connects after a member was lost is not in that member's place."""
+    alice, bob = chat.users("alice", "bob")
+    alice.types("/create red")
+    bob.types("/join red")
+    bob.vanishes()
+    carol = chat.user("carol")
+    for speaker, listener in ((alice, carol), (carol, alice)):
+        text = chat.token()
+        speaker.types(text)
+        listener.sees_nothing_of(text)
+
+
 @requirement("3.8", stages=on_wire)
 def test_text_does_not_come_back(chat: Chat) -> None:
     """Text typed in a room does not come back to its sender."""

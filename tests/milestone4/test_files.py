@@ -46,9 +46,7 @@ def test_a_file_arrives_byte_for_byte(sending: SendForm, chat: Chat, kind: str) 
     arrives(chat, file, bob)
     if kind == "empty":
         chat.settle()  # an empty file that never ends looks the same: the chat must go on
-    text = chat.token()
-    alice.types(f"/msg bob {text}")
-    bob.sees(text)
+    chat.talk(alice, bob)
 
 
 def arrives(chat: Chat, file: SentFile, receiver: TerminalUser) -> None:
@@ -72,6 +70,22 @@ def test_a_file_goes_the_other_way_too(sending: SendForm, chat: Chat) -> None:
         arrives(chat, file, receiver)
 
 
+@requirement("4.1", stages=on_terminal)
+@pytest.mark.parametrize("before", ["a-yes", "a-no"])
+def test_a_second_file_goes_over_too(sending: SendForm, chat: Chat, before: str) -> None:
+    """A file goes over after another one did, or was refused."""
+    alice, bob = chat.people("alice", "bob")
+    first = SentFile(chat, alice, b"the first one\n")
+    first.send(bob, sending)
+    bob.types(sending.yes if before == "a-yes" else sending.no)
+    if before == "a-yes":
+        arrives(chat, first, bob)
+    second = SentFile(chat, alice, b"and the second\n")
+    second.send(bob, sending)
+    bob.types(sending.yes)
+    arrives(chat, second, bob)
+
+
 @requirement("4.2", stages=on_terminal)
 def test_the_receiver_is_asked(sending: SendForm, chat: Chat) -> None:
     """The receiver is asked, with the sender's and the file's name, and nothing is transferred
@@ -90,6 +104,19 @@ def test_the_receiver_is_asked(sending: SendForm, chat: Chat) -> None:
         waiting > 0,
         "nothing is transferred before bob has said yes",
         f"{waiting} bytes from alice's program wait in a connection to his.",
+    )
+
+
+@requirement("4.2", stages=on_terminal)
+def test_what_is_no_answer_is_no_yes(sending: SendForm, chat: Chat) -> None:
+    """Anything but Y, y, N and n accepts nothing, whatever else becomes of it."""
+    alice, bob = chat.people("alice", "bob")
+    file = SentFile(chat, alice, b"bob talks of something else\n")
+    file.send(bob, sending)
+    bob.types(chat.token())
+    chat.settle()
+    chat.forbid(
+        file.arrived_at(bob), "nothing is transferred before bob has said yes", "The file is there."
     )
 
 

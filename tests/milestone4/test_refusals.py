@@ -27,9 +27,7 @@ def test_on_no_nothing_is_sent(sending: SendForm, chat: Chat) -> None:
     alice.is_told("alice is told that bob does not want the file")
     chat.settle()
     chat.forbid(file.arrived_at(bob), "nothing is sent after a no", "The file is there.")
-    text = chat.token()
-    alice.types(f"/msg bob {text}")
-    bob.sees(text)
+    chat.talk(alice, bob)
 
 
 @requirement("4.6", stages=on_terminal)
@@ -40,9 +38,7 @@ def test_an_unknown_receiver_is_reported(sending: SendForm, chat: Chat) -> None:
     alice.types(sending.command("ghost", file.name))
     alice.is_told("alice is told that there is no user ghost")
     bob.sees_nothing_of(file.name)
-    text = chat.token()
-    alice.types(f"/msg bob {text}")
-    bob.sees_from("alice", text)
+    chat.talk(alice, bob)
 
 
 @requirement("4.7", stages=on_terminal)
@@ -65,9 +61,7 @@ def test_a_file_that_cannot_be_read_is_reported(sending: SendForm, chat: Chat, w
     alice.is_told("alice is told that the file cannot be sent")
     bob.sees_nothing_of(file.name, "bob is not asked")
     chat.forbid(bob.hears_something(), "bob is not asked", f"He is shown `{bob.since()}`.")
-    text = chat.token()
-    bob.types(f"/msg alice {text}")
-    alice.sees(text)
+    chat.talk(bob, alice)
 
 
 # -- what the server forwards ------------------------------------------------------------------

@@ -19,7 +19,7 @@ import click
 
 from grading.rubric import Rubric, load
 
-from .emptied import emptied
+from .emptied import INVISIBLE, emptied
 from .grade import Verdict, end_when_asked, grade, neighbours, quick
 from .registry import FOLDERS, Mutant, find, mutants
 
@@ -73,6 +73,9 @@ def main(
             show(verdicts[-1], verbose)
         pool.close()
         pool.join()
+    if automatic:
+        for function, reason in INVISIBLE.items():
+            print(f"not graded: {function}: {reason}")
     bad = sum(bool(verdict.problems) for verdict in verdicts)
     print(f"{len(wanted)} mutants, {bad} not as they should be")
     if table:

@@ -251,6 +251,18 @@ class LetsTwoHaveOneName(Users):
             super().free_name(user)
 
 
+@mutant("2.2", "server", instead_of=Users, also=("2.4",))
+class ComparesWithTheFirstNameOnly(LetsTwoHaveOneName):
+    """The loop that looks for the name returns after one round."""
+
+    def refuse_name(self, user: User, name: str) -> str | None:
+        """Look at the first user alone."""
+        first = next(iter(self.everybody()), None)
+        if first is not None and first.name == name:
+            return Users.refuse_name(self, user, name)
+        return super().refuse_name(user, name)
+
+
 @mutant("2.2", "server")
 class RefusesTakenNamesSilently(Users):
     """A name in use is refused without a word."""
@@ -286,6 +298,25 @@ class NeverFreesANameOfWhoHasGone(RemembersWhoHasGone):
             self.tell(user, message.type, "this name is in use")
         else:
             super().name_user(user, message)
+
+
+@mutant("2.3", "server", instead_of=ChatServer)
+class GivesThePlaceOfWhoLeftWithTheName(RemembersWhoHasGone):
+    """Users live in an array: who connects next has the place of one who left, and the name."""
+
+    def connected(self, connection: Connection) -> None:
+        """Do not clear the place."""
+        super().connected(connection)
+        name = self.gone.pop() if self.gone else ""
+        if name and self.users.find(name) is None:
+            self.users.take_name(self.user_of[connection], name)
+
+    def name_user(self, user: User, message: Message) -> None:
+        """Take the own name, too, for a new one."""
+        if clean_name(message.infos) == user.name:
+            self.users.free_name(user)
+            user.name = ""
+        super().name_user(user, message)
 
 
 @mutant("2.3", "server")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 
 from common.addresses import listen
@@ -143,6 +144,20 @@ class RefusesWhatExistsSilently(ChatServer):
             super().create_room(user, message)
 
 
+@mutant("3.4", "server")
+class LooksAtTheNewestRoomOnly(Rooms):
+    """Of the rooms that exist, only the newest cannot be created again."""
+
+    def refuse_name(self, name: str) -> str | None:
+        """Compare with one name."""
+        newest = next(reversed(self._by_name), None)
+        return super().refuse_name(name) if name == newest else refuse_characters(name)
+
+    def destroy_if_empty(self, room: Room) -> bool:
+        """Destroy it where it is still known by its name."""
+        return self.find(room.name) is room and super().destroy_if_empty(room)
+
+
 # 3.5: in and out
 
 
@@ -264,6 +279,62 @@ class DestroysRoomsWithMembers(Rooms):
 
 
 @mutant("3.7", "server")
+class StillCountsTheLost(ChatServer):
+    """Who is lost while others are in the room is counted as a member for good."""
+
+    def leave_room(self, user: User) -> bool:
+        """Count who is lost, and never find that room empty."""
+        room = self.rooms.room_of(user)
+        if room is None:
+            return super().leave_room(user)
+        miscounted = room in self.__dict__.setdefault("miscounted", set())
+        if user not in self.connection_of and len(room.members) > 1:
+            self.__dict__["miscounted"].add(room)
+        if not miscounted:
+            return super().leave_room(user)
+        self.rooms.leave(user)
+        self.announce_departure(user, room)
+        return False
+
+
+@mutant("3.7", "server")
+class DestroysTheRoomOfALostCreator(ChatServer):
+    """A room goes when the one who made it is lost, whoever is in it."""
+
+    def disconnected(self, connection: Connection, reason: str) -> None:
+        """Send the others away."""
+        user = self.user_of[connection]
+        room = self.rooms.room_of(user)
+        if room is not None and room.members[0] is user:
+            for member in room.members[1:]:
+                self.leave_room(member)
+        super().disconnected(connection, reason)
+
+
+@mutant("3.7", "server")
+class LetsOutsidersQuit(ChatServer):
+    """MULTICAST_QUIT goes by the room's name, whoever sends it, and counts one member less."""
+
+    def quit_room(self, user: User, message: Message) -> None:
+        """Take somebody out of the room that is named."""
+        room = self.rooms.find(clean_name(message.infos))
+        outside = room is not None and self.rooms.room_of(user) is None
+        super().quit_room(room.members[0] if room and outside else user, message)
+
+
+@mutant("3.7", "server")
+class HangsOnTheLastOneWhoJoinsElsewhere(ChatServer):
+    """A room that is left for another, by its last member, is looked for in a list without end."""
+
+    def leave_for_another(self, user: User) -> None:
+        """Never come back."""
+        room = self.rooms.room_of(user)
+        if room is not None and len(room.members) == 1:
+            signal.pause()
+        super().leave_for_another(user)
+
+
+@mutant("3.7", "server")
 class TellsTheLastOneNothing(ChatServer):
     """The last one who leaves a room is not told."""
 
@@ -332,6 +403,27 @@ class TalksToTheFirstOther(ChatServer):
         """Stop after the first."""
         others = [member for member in room.members if member is not user][:1]
         self.deliver(Message(MessageType.MULTICAST_SEND, user.name, room.name, payload), others)
+
+
+@mutant("3.8", "server")
+class GivesAwayThePlaceOfTheLost(ChatServer):
+    """Users live in an array: who comes next gets the place of one who was lost, and the room."""
+
+    inherited: list[Room]
+
+    def disconnected(self, connection: Connection, reason: str) -> None:
+        """Leave the room written in the place."""
+        room = self.rooms.room_of(self.user_of[connection])
+        super().disconnected(connection, reason)
+        self.inherited = [room] if room is not None and room.members else []
+
+    def deliver_to_room(self, user: User, room: Room, payload: bytes) -> None:
+        """Send it to the newest one, too."""
+        super().deliver_to_room(user, room, payload)
+        newest = list(self.users.everybody())[-1]
+        if room in getattr(self, "inherited", []) and newest not in room.members:
+            message = Message(MessageType.MULTICAST_SEND, user.name, room.name, payload)
+            self.deliver(message, [newest])
 
 
 @mutant("3.8", "client")

@@ -81,6 +81,38 @@ class ForwardsNoAddress(ChatServer):
         super().forward_answer(user, message._replace(payload=b"") if empty else message)
 
 
+@mutant("4.1", "client")
+class SendsOneFileASession(FileExchange):
+    """A flag says that a file is under way, and is never put back."""
+
+    def offer(self, peer: str, path: str) -> None:
+        """Refuse the second file."""
+        if self.__dict__.setdefault("busy", False):
+            self.show("a transfer is in progress already")
+            return
+        super().offer(peer, path)
+        self.__dict__["busy"] = bool(self.offers)
+
+
+@mutant("4.1", "client")
+class SendsNothingAfterANo(FileExchange):
+    """After a refusal, the flag that a file is under way is not put back."""
+
+    refused = False
+
+    def offer(self, peer: str, path: str) -> None:
+        """Refuse to ask again."""
+        if self.refused:
+            self.show("a transfer is in progress already")
+        else:
+            super().offer(peer, path)
+
+    def lose_offer(self, peer: str, reason: str) -> bool:
+        """Remember the no."""
+        self.refused = super().lose_offer(peer, reason) or self.refused
+        return self.refused
+
+
 # 4.2: asking
 
 
@@ -112,6 +144,15 @@ class AsksWithoutTheSendersName(FileExchange):
         """Name the file alone."""
         if self.questions:
             self.show(f"Do you accept the file {self.questions[0].name}? [Y/N]")
+
+
+@mutant("4.2", "client")
+class TakesAllButANoForAYes(FileExchange):
+    """Whatever does not begin with an N is a yes."""
+
+    def answer(self, line: str) -> None:
+        """Look for one letter."""
+        super().answer("n" if line.strip().lower().startswith("n") else "y")
 
 
 @mutant("4.2", "server")
