@@ -387,3 +387,16 @@ def visits_leave_nothing_behind(chat: Chat, first_words: Callable[[int], bytes])
         f"{visited * MEMORY_PER_VISIT >> 20} MiB",
         f"They raised it by {grown >> 20} MiB.",
     )
+    is_let_in(chat, f"after {visited + 50} visits")
+
+
+def is_let_in(chat: Chat, when: str) -> None:
+    """Somebody who connects is accepted, and not sent away. Raises Forbidden."""
+    newcomer = chat.stranger("a newcomer")
+    chat.settle()
+    waits = any(
+        row.is_listener and row.local_port == chat.port and row.receive_queue
+        for row in chat.connections()
+    )
+    came = "The connection is not accepted." if waits else f"The connection is {newcomer.ended}."
+    chat.forbid(waits or bool(newcomer.ended), f"a newcomer is let in {when}", came)

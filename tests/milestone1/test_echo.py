@@ -57,7 +57,7 @@ def test_an_idle_client_delays_nobody(chat: Chat, sends: bytes) -> None:
 LINES = {
     "plain": "hello {}",
     "long": "{}" + "x" * 880,
-    "backslashes": r"{}\n\t\\ %s%d \0",
+    "backslashes": r"{}\n\t\\ %d%% %s \0",
     "utf-8": "{} éàü ñ 漢字 🙂",
     "blanks": "  {}   two  blanks",
 }

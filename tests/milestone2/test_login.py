@@ -19,9 +19,15 @@ BAD_NAMES = {
     "a-blank": " ",
     "punctuation": "al!ce",
     "underscore": "al_ice",
+    "a-hyphen-at-the-end": "alice-",
     "too-long": LONG,
 }
-BAD_ON_THE_WIRE = {"empty": "", "blank": "al ice", "punctuation": "al!ce"}
+BAD_ON_THE_WIRE = {
+    "empty": "",
+    "blank": "al ice",
+    "punctuation": "al!ce",
+    "a-hyphen-at-the-end": "alice-",
+}
 
 
 def is_known(asker: Actor, user: Actor) -> bool:
@@ -66,6 +72,8 @@ def test_nothing_is_accepted_before_login(chat: Chat) -> None:
     bob.sees_nothing_of(public)
     mallory.types("/who")
     mallory.lists_not("bob")
+    mallory.types("/whois bob")
+    mallory.lists_not(str(bob.endpoint()[1]))
 
 
 @requirement("2.1")
@@ -231,8 +239,12 @@ def test_the_old_name_is_free_at_once(chat: Chat) -> None:
 def test_a_change_to_a_taken_name_is_refused(chat: Chat) -> None:
     """A change of name goes by the same rules: a taken name is refused, the old one stays."""
     alice, bob, carol = chat.users("alice", "bob", "carol")
+    alice.types("/nick zoe")
+    alice.types("/nick alice")
+    granted = alice.answer()
     alice.tries("/nick bob")
-    alice.is_told("alice is told that the name is taken")
+    promise = "alice is told that the name is taken"
+    alice.is_told_anew(granted, "alice", "bob", "zoe", promise=promise)
     text = chat.token()
     carol.types(f"/msg bob {text}")
     bob.sees(text)

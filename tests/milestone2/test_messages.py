@@ -11,6 +11,7 @@ from tests.harness.chat import Chat
 from tests.harness.failures import Missing, NotReady, Waived
 from tests.harness.marks import on_terminal, on_wire, requirement
 from tests.harness.wire import FrameUser
+from tests.milestone2.steps import goes
 
 
 @requirement("2.7")
@@ -30,6 +31,16 @@ def test_msgall_keeps_its_words(chat: Chat) -> None:
     text = f"{chat.token()} and {chat.token()}, too"
     bob.types(f"/msgall {text}")
     alice.sees_from("bob", text)
+
+
+@requirement("2.7")
+def test_msgall_reaches_who_is_left(chat: Chat) -> None:
+    """`/msgall` reaches every other user when somebody who came between them has left."""
+    alice, bob, carol = chat.users("alice", "bob", "carol")
+    goes(chat, bob)
+    text = chat.token()
+    alice.types(f"/msgall {text}")
+    carol.sees_from("alice", text)
 
 
 def somebody_heard(chat: Chat, bob: Actor, texts: list[str]) -> None:
@@ -62,9 +73,10 @@ def test_no_message_comes_back_to_its_client(chat: Chat) -> None:
         alice.types(line.format(text))
         chat.settle()
         sent = any(text.encode() in relay.from_server for relay in proxy.relays)
-        # Bytes that nobody is shown may be left over in a buffer that is used again.
+        # What reached nobody may come back in a refusal. Bytes that nobody is shown may be left
+        # over in a buffer that is used again.
         chat.forbid(
-            sent and text in alice.text(),
+            sent and text in alice.text() and text in bob.text(),
             f"the server does not send `{text}` back to alice",
             "It did: the text is in what the server sent to alice's client.",
         )
@@ -79,6 +91,26 @@ def test_private_message_reaches_only_its_target(chat: Chat) -> None:
     alice.types(f"/msg bob {text}")
     bob.sees_from("alice", text)
     carol.sees_nothing_of(text.split()[0])
+
+
+@requirement("2.9", stages=on_terminal)
+def test_a_long_private_message_arrives_whole(chat: Chat) -> None:
+    """A private message of nearly 900 bytes goes from keyboard to screen."""
+    alice, bob = chat.users("alice", "bob")
+    text = chat.token() + "x" * 850 + chat.token()
+    alice.types(f"/msg bob {text}")
+    bob.sees(text)
+
+
+@requirement("2.9")
+def test_a_short_message_brings_nothing_of_a_long_one(chat: Chat) -> None:
+    """What one user is sent holds nothing of what another one was sent before."""
+    alice, bob, carol = chat.users("alice", "bob", "carol")
+    text = chat.token() + chat.token()
+    alice.types(f"/msg bob {text}")
+    bob.sees(text)
+    bob.types("/msg carol hi")
+    carol.sees_nothing_of(text[-8:], "carol is shown nothing of what was for bob alone")
 
 
 @requirement("2.9", stages=on_wire)

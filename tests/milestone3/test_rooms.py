@@ -15,8 +15,19 @@ from tests.harness.terminal import TerminalUser
 from tests.harness.wire import FrameUser, raw_header
 
 LONG = "r" * 200
-BAD_NAMES = {"empty": "", "punctuation": "re!d", "underscore": "re_d", "too-long": LONG}
-BAD_ON_THE_WIRE = {"empty": "", "blank": "re d", "punctuation": "re!d"}
+BAD_NAMES = {
+    "empty": "",
+    "punctuation": "re!d",
+    "underscore": "re_d",
+    "a-hyphen-at-the-end": "red-",
+    "too-long": LONG,
+}
+BAD_ON_THE_WIRE = {
+    "empty": "",
+    "blank": "re d",
+    "punctuation": "re!d",
+    "a-hyphen-at-the-end": "red-",
+}
 
 
 def hears(chat: Chat, speaker: Actor, listener: Actor, seconds: float = 1) -> bool:
@@ -313,13 +324,18 @@ def unread_by_the_server(chat: Chat, user: Actor) -> bool:
 
 @requirement("3.7")
 def test_the_last_one_who_quits_is_told(leaving: str, chat: Chat) -> None:
-    """When its last member leaves, the room is destroyed; the one who leaves is told."""
+    """When its last member leaves, the room is destroyed; the one who leaves is told, and it is
+    more than who leaves others behind is told."""
     alice, bob = chat.users("alice", "bob")
     alice.types("/create red")
+    bob.types("/join red")
+    bob.types(leaving.format(room="red"))
+    left = bob.answer()
     bob.types("/channel_list")
     bob.lists("red")
     alice.types(leaving.format(room="red"))
-    alice.is_told("alice is told that the room is no more")
+    promise = "alice is told that the room is no more"
+    alice.is_told_anew(left, "alice", "bob", "red", promise=promise)
     is_gone(chat, bob, "red")
 
 

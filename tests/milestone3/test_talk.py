@@ -183,11 +183,14 @@ def test_a_silent_departure_is_announced(chat: Chat, how: str) -> None:
 
 
 @requirement("3.9")
-def test_nobody_else_is_told(chat: Chat) -> None:
-    """Somebody in another room, or in none, hears nothing of arrivals."""
+def test_nobody_else_is_told(leaving: str, chat: Chat) -> None:
+    """Somebody in another room hears nothing of arrivals and departures."""
     alice, bob, carol = chat.users("alice", "bob", "carol")
     alice.types("/create red")
     carol.types("/create blue")
     bob.types("/join red")
+    alice.lists("bob")
+    carol.lists_not("bob")
+    bob.types(leaving.format(room="red"))
     alice.lists("bob")
     carol.lists_not("bob")

@@ -71,6 +71,17 @@ def test_a_file_goes_the_other_way_too(sending: SendForm, chat: Chat) -> None:
 
 
 @requirement("4.1", stages=on_terminal)
+def test_a_file_in_a_directory(sending: SendForm, chat: Chat) -> None:
+    """The path may lead into a directory: what arrives is the file."""
+    alice, bob = chat.people("alice", "bob")
+    (alice.program.cwd / "papers").mkdir()
+    file = SentFile(chat, alice, b"from a directory\n", f"papers/{chat.token()}.bin")
+    file.send(bob, sending)
+    bob.types(sending.yes)
+    arrives(chat, file, bob)
+
+
+@requirement("4.1", stages=on_terminal)
 @pytest.mark.parametrize("before", ["a-yes", "a-no"])
 def test_a_second_file_goes_over_too(sending: SendForm, chat: Chat, before: str) -> None:
     """A file goes over after another one did, or was refused."""
@@ -232,6 +243,20 @@ def held_up(chat: Chat, sending: SendForm, alice: TerminalUser, bob: TerminalUse
     if file.arrived_at(bob):
         raise Waived("the transfer was over before it could be held up")
     return file
+
+
+@requirement("4.5", stages=on_terminal)
+def test_both_sides_are_told_of_the_end(sending: SendForm, chat: Chat) -> None:
+    """What they are told at the beginning is not enough: they are told when it is over."""
+    alice, bob = chat.people("alice", "bob")
+    file = held_up(chat, sending, alice, bob)
+    chat.acts("the network", "lets the transfer go on")
+    os.kill(bob.program.pid, signal.SIGCONT)
+    chat.unread_ports.clear()
+    if not chat.wait_for(lambda: file.arrived_at(bob), seconds=4):
+        raise Waived("a file of 48 MiB does not arrive")
+    bob.is_told("bob is told that he has the file")
+    alice.is_told("alice is told that bob has the file")
 
 
 def what_success_looks_like(

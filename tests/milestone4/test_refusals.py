@@ -32,11 +32,17 @@ def test_on_no_nothing_is_sent(sending: SendForm, chat: Chat) -> None:
 
 @requirement("4.6", stages=on_terminal)
 def test_an_unknown_receiver_is_reported(sending: SendForm, chat: Chat) -> None:
-    """An unknown user is reported to the sender, and nobody is asked."""
+    """An unknown user is reported to the sender, in other words than those of a request that goes
+    out, and nobody is asked."""
     alice, bob = chat.people("alice", "bob")
+    known = SentFile(chat, alice, b"for bob\n")
+    known.send(bob, sending)
+    asked = alice.answer()
+    bob.types(sending.no)
     file = SentFile(chat, alice, b"for nobody\n")
     alice.types(sending.command("ghost", file.name))
-    alice.is_told("alice is told that there is no user ghost")
+    promise = "alice is told that there is no user ghost"
+    alice.is_told_anew(asked, "alice", "bob", "ghost", known.name, file.name, promise=promise)
     bob.sees_nothing_of(file.name)
     chat.talk(alice, bob)
 

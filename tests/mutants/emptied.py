@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parents[2]
 INVISIBLE = {
     "EchoServer.find_quit": "the client closes the connection, whatever the server makes of /quit",
     "EchoServer.close": "the kernel closes what is left open when a process ends",
-    "ChatServer.tell_destroyed": "`You have left red` is told, too; in which words is free",
     "Receiving._refuse": "no check fills the receiver's disk",
     "ChatClient.leave": "a client that just closes ends its session, too",
     "ChatClient.close": "with the process its threads and sockets end",

@@ -234,6 +234,23 @@ class ListsUsersToStrangers(ChatServer):
         return not asks and super().refuse_stranger(user, message)
 
 
+@mutant("2.1", "server", instead_of=refuse_characters)
+def leaves_out_the_last_letter(name: str) -> str | None:
+    """The loop that looks at a name's letters ends one too early."""
+    return refuse_characters(name[:-1] if len(name) > 1 else name)
+
+
+@mutant("2.1", "server")
+class DescribesUsersToStrangers(ChatServer):
+    """/whois is answered before the login."""
+
+    def refuse_stranger(self, user: User, message: Message) -> bool:
+        """Let it pass."""
+        if message.type == MessageType.NICKNAME_INFOS:
+            return False
+        return super().refuse_stranger(user, message)
+
+
 # 2.2: names in use
 
 
@@ -251,7 +268,7 @@ class LetsTwoHaveOneName(Users):
             super().free_name(user)
 
 
-@mutant("2.2", "server", instead_of=Users, also=("2.4",))
+@mutant("2.2", "server", instead_of=Users)
 class ComparesWithTheFirstNameOnly(LetsTwoHaveOneName):
     """The loop that looks for the name returns after one round."""
 
@@ -572,6 +589,18 @@ class SendsOneWordToAll(ChatClient):
         super().send_to_all(text.split()[0])
 
 
+@mutant("2.7", "server", instead_of=ChatServer)
+class CountsWithHoles(RemembersWhoHasGone):
+    """The loop goes as far as there are users, over an array with holes where users have left."""
+
+    def deliver_to_all(self, user: User, message: Message) -> None:
+        """Miss as many at the end as there are holes before."""
+        everybody = list(self.users.everybody())
+        reached = everybody[: max(0, len(everybody) - len(self.gone))]
+        others = [other for other in reached if other is not user]
+        self.deliver(Message(message.type, user.name, "", message.payload), others)
+
+
 # 2.8: nothing comes back
 
 
@@ -647,6 +676,27 @@ class WhispersOneWord(ChatClient):
     def send_private(self, name: str, text: str) -> None:
         """As sscanf("%s") reads it."""
         super().send_private(name, text.split()[0])
+
+
+@mutant("2.9", "client")
+class CutsLongMessages(ChatClient):
+    """A private message is copied into a buffer of 128 bytes."""
+
+    def send_private(self, name: str, text: str) -> None:
+        """As strncpy() does it."""
+        super().send_private(name, text[:127])
+
+
+@mutant("2.9", "server")
+class SendsWhatIsLeftInTheBuffer(ChatServer):
+    """One buffer for all, never cleared: behind a short message comes the end of a long one."""
+
+    left = b""
+
+    def deliver_private(self, user: User, message: Message) -> None:
+        """Write over the last one."""
+        self.left = message.payload + self.left[len(message.payload) :]
+        super().deliver_private(user, message._replace(payload=self.left))
 
 
 # 2.10: an unknown receiver
@@ -939,6 +989,20 @@ class KeepsABufferPerClient(ChatServer):
         """Allocate, and touch every page."""
         leaked.append(bytearray(os.urandom(1024)) * 64)
         super().connected(connection)
+
+
+@mutant("2.C", "server")
+class NeverGivesAPlaceBack(ChatServer):
+    """There is room for 128 clients, and who has left is still counted."""
+
+    visits = 0
+
+    def connected(self, connection: Connection) -> None:
+        """Send away whoever comes when it is full."""
+        super().connected(connection)
+        self.visits += 1
+        if self.visits > 128:
+            self.dismiss(connection, "no room")
 
 
 @mutant("2.C", "server")

@@ -348,6 +348,14 @@ class TellsTheLastOneNothing(ChatServer):
             super().quit_room(user, message)
 
 
+@mutant("3.7", "server")
+class TellsTheLastOneAsAnybody(ChatServer):
+    """The last one who leaves is told no more than others who leave."""
+
+    def tell_destroyed(self, user: User, room: Room) -> None:
+        """Say nothing of the room."""
+
+
 # 3.8: talk
 
 
@@ -471,6 +479,17 @@ class TellsEverybody(ChatServer):
     def announce_arrival(self, user: User, room: Room) -> None:
         """Go through all users."""
         text = f"INFO> {user.name} has joined {room.name}".encode()
+        others = [other for other in self.users.everybody() if other is not user]
+        self.deliver(Message(MessageType.MULTICAST_SEND, "Server", room.name, text), others)
+
+
+@mutant("3.9", "server")
+class TellsEverybodyWhoLeaves(ChatServer):
+    """Everybody on the server is told who leaves a room."""
+
+    def announce_departure(self, user: User, room: Room) -> None:
+        """Go through all users."""
+        text = f"INFO> {user.name} has quit {room.name}".encode()
         others = [other for other in self.users.everybody() if other is not user]
         self.deliver(Message(MessageType.MULTICAST_SEND, "Server", room.name, text), others)
 

@@ -81,6 +81,12 @@ class ForwardsNoAddress(ChatServer):
         super().forward_answer(user, message._replace(payload=b"") if empty else message)
 
 
+@mutant("4.1", "client", instead_of=open_file)
+def looks_for_the_base_name(path: str) -> tuple[str, int]:
+    """Of the path that was typed only the last part is looked for."""
+    return open_file(os.path.basename(path))
+
+
 @mutant("4.1", "client")
 class SendsOneFileASession(FileExchange):
     """A flag says that a file is under way, and is never put back."""
