@@ -36,15 +36,17 @@ def frame_users(chat: Chat, *names: str) -> list[FrameUser]:
     return users  # type: ignore[return-value]
 
 
-def bob_sees(chat: Chat, bob: Actor, *texts: str) -> None:
-    """Bob is shown these texts. Raises Missing, or NotReady when `/msg` does not work at all."""
-    if not chat.wait_for(lambda: all(text in bob.text() for text in texts)):
+def arrive(chat: Chat, receiver: Actor, *texts: str) -> None:
+    """The receiver is shown these texts. Raises Missing, or NotReady when `/msg` does not work at
+    all."""
+    if not chat.wait_for(lambda: all(text in receiver.text() for text in texts)):
         plain = chat.token()
-        chat.user("dave").types(f"/msg bob {plain}")
-        if not chat.wait_for(lambda: plain in bob.text()):
-            raise NotReady(("2.9",), "bob is shown what dave sends with `/msg`", chat.what_ended())
+        chat.user("dave").types(f"/msg {receiver.name} {plain}")
+        if not chat.wait_for(lambda: plain in receiver.text()):
+            expected = f"{receiver.name} is shown what dave sends with `/msg`"
+            raise NotReady(("2.9",), expected, chat.what_ended())
     for text in texts:
-        bob.sees(text)
+        receiver.sees(text)
 
 
 def is_made_of_frames(wire: FrameWire, whose: str) -> None:
@@ -73,7 +75,7 @@ def test_messages_arrive_as_frames(chat: Chat) -> None:
     alice, bob = frame_users(chat, "alice", "bob")
     text = chat.token()
     alice.types(f"/msg bob {text}")
-    bob_sees(chat, bob, text)
+    arrive(chat, bob, text)
     chat.settle()
     is_made_of_frames(bob.wire, "messages")
     frame = next((f for _, f in bob.wire.frames if text in f.text), None)
@@ -104,7 +106,7 @@ def test_a_frame_cut_in_two(chat: Chat, place: str) -> None:
     frame, cut = private(text), PLACES[place]
     chat.acts("alice", f"sends a frame in two pieces, cut at byte {cut}")
     alice.wire.send_in_pieces(frame[:cut], frame[cut:])
-    bob_sees(chat, bob, text)
+    arrive(chat, bob, text)
 
 
 @requirement("2.0", stages=on_wire)
@@ -114,7 +116,7 @@ def test_a_frame_byte_by_byte(chat: Chat) -> None:
     text = chat.token()
     chat.acts("alice", "sends a frame byte by byte")
     alice.wire.send_byte_by_byte(private(text))
-    bob_sees(chat, bob, text)
+    arrive(chat, bob, text)
 
 
 @requirement("2.0", stages=on_wire)
@@ -125,7 +127,7 @@ def test_frames_joined(chat: Chat, count: int) -> None:
     texts = [chat.token() for _ in range(count)]
     chat.acts("alice", f"sends {count} frames in one segment")
     alice.wire.send(b"".join(private(text) for text in texts))
-    bob_sees(chat, bob, *texts)
+    arrive(chat, bob, *texts)
 
 
 @requirement("2.0", stages=on_wire)
@@ -137,7 +139,7 @@ def test_one_frame_and_a_half(chat: Chat) -> None:
     cut = len(frames) - 100
     chat.acts("alice", "sends a frame and half of the next, then the rest")
     alice.wire.send_in_pieces(frames[:cut], frames[cut:])
-    bob_sees(chat, bob, first, second)
+    arrive(chat, bob, first, second)
 
 
 @requirement("2.0", stages=on_wire)
@@ -149,7 +151,7 @@ def test_garbage_behind_the_nul_is_ignored(chat: Chat) -> None:
     alice.wire.send(
         raw_header(len(text), b"alice", MessageType.UNICAST_SEND, b"bob", b"?") + text.encode()
     )
-    bob_sees(chat, bob, text)
+    arrive(chat, bob, text)
 
 
 TEXTS = {"900-bytes": "{}" + "x" * 888, "utf-8": "{} éàü 漢字 🙂", "percent": "{} %s%n%d \\n"}
@@ -162,7 +164,7 @@ def test_texts_arrive_unchanged(chat: Chat, kind: str) -> None:
     alice, bob = frame_users(chat, "alice", "bob")
     text = TEXTS[kind].format(chat.token())
     alice.types(f"/msg bob {text}")
-    bob_sees(chat, bob, text)
+    arrive(chat, bob, text)
 
 
 FLOOD = 6 * 1024 * 1024
@@ -245,7 +247,7 @@ def test_the_own_programs_byte_by_byte(chat: Chat, whom: str) -> None:
     for sender, receiver in ((alice, bob), (bob, alice)):
         text = chat.token()
         sender.types(f"/msg {receiver.name} {text}")
-        receiver.sees(text)
+        arrive(chat, receiver, text)
 
 
 @requirement("2.0", stages=on_terminal)
@@ -257,7 +259,7 @@ def test_the_client_takes_joined_frames(chat: Chat) -> None:
     before = len(relay.from_server)
     text = chat.token()
     bob.types(f"/msg alice {text}")
-    alice.sees(text)
+    arrive(chat, alice, text)
     chat.settle()
     message = relay.from_server[before:]
     other, third = chat.token(), chat.token()
