@@ -27,6 +27,7 @@ _IGNORED = shutil.ignore_patterns(
     ".git", ".venv", "venv", "__pycache__", "node_modules", "*.o", ".idea", ".vscode"
 )
 _CODE = ("server", "client", "makefile", "gnumakefile", "cmakelists.txt")
+_MAKEFILES = ("Makefile", "makefile", "GNUmakefile")
 _INSIDE = ("", "src", "travail", "work", "code", "rendu", "bin", "build")
 
 
@@ -61,7 +62,11 @@ def prepare(directory: Path, milestones: list[int], into: Path) -> Submission:
     submission = Submission(source=str(copy))
     for milestone in milestones:
         folders = candidates(copy, milestone)
-        log = "".join(build(folder) for folder in _to_build(copy, folders))
+        log = "".join(
+            build(folder)
+            for folder in _to_build(copy, folders)
+            if _says_how(folder) or not made_further_out(folder)
+        )
         found = False
         for folder in folders:
             server, client = find(folder, "server"), find(folder, "client")
@@ -76,6 +81,16 @@ def prepare(directory: Path, milestones: list[int], into: Path) -> Submission:
             submission.servers[milestone] = submission.clients[milestone] = []
         submission.build_log += log
     return submission
+
+
+def made_further_out(folder: Path) -> bool:
+    """True for the sources of a server and a client that the Makefile of the directory around
+    them has made: alone they say nothing of the other files that they need."""
+    around = folder.parent
+    places = [place for inside in _INSIDE if (place := around / inside).is_dir()]
+    return _says_how(around) and all(
+        any(find(place, name) for place in places) for name in ("server", "client")
+    )
 
 
 def candidates(copy: Path, milestone: int) -> list[Path]:
@@ -137,9 +152,14 @@ def _to_build(copy: Path, folders: list[Path]) -> list[Path]:
     return wanted
 
 
+def _says_how(folder: Path) -> bool:
+    """True when there is a Makefile, or a file for CMake."""
+    return any((folder / name).is_file() for name in (*_MAKEFILES, "CMakeLists.txt"))
+
+
 def _recipe(folder: Path) -> list[list[str]]:
-    """The commands that build this directory; none where nothing says how."""
-    if any((folder / name).is_file() for name in ("Makefile", "makefile", "GNUmakefile")):
+    """The commands that build this directory; none where there is nothing to build."""
+    if any((folder / name).is_file() for name in _MAKEFILES):
         return [["make", "clean"], ["make", "--keep-going"]]
     if (folder / "CMakeLists.txt").is_file() and shutil.which("cmake"):
         return [["cmake", "."], ["make"]]

@@ -97,6 +97,18 @@ def test_a_makefile_is_used_and_a_binary_that_came_with_it_is_not(tmp_path: Path
 
 
 @needs_make
+def test_sources_that_a_makefile_around_them_has_built_are_not_built_again(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    program(mine / "Makefile", "all:\n\tcp src/new.sh server\n\tcp src/new.sh client\n")
+    program(mine / "src" / "new.sh")
+    for name in ("server.c", "client.c"):
+        program(mine / "src" / name, "int main(void) { return defined_elsewhere(); }\n")
+    found = prepare(mine, [2], tmp_path / "work")
+    assert found.servers[2] == ["./server", "{port}"]
+    assert found.build_log == ""
+
+
+@needs_make
 def test_a_build_that_fails_is_told(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()

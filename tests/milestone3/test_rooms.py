@@ -396,7 +396,7 @@ def test_a_quit_from_outside_changes_nothing(chat: Chat) -> None:
     carol.types("/channel_list")
     carol.lists("red")
     bob.sends(Message(MessageType.MULTICAST_QUIT, "bob", "red"), "is in no room and leaves `red`")
-    chat.settle()
+    chat.server_survives("a MULTICAST_QUIT from outside", "3.B")
     carol.types("/channel_list")
     carol.is_told("carol is given the list of rooms")
     chat.forbid(

@@ -10,7 +10,7 @@ import pytest
 
 from common.framing import Header, Message, MessageType, encode_header
 from tests.harness.chat import Chat
-from tests.harness.failures import Forbidden, Waived
+from tests.harness.failures import Forbidden, Missing, Waived
 from tests.harness.forms import files_of
 from tests.harness.marks import on_terminal, requirement
 from tests.harness.play import SendForm
@@ -121,7 +121,7 @@ def test_a_stranger_at_the_receivers_port_does_no_harm(
         stranger.close()
     chat.settle()
     carol = chat.user("carol")
-    text = chat.token()
-    carol.types(f"/msg bob {text}")
-    if not chat.wait_for(lambda: text in bob.text()):
-        raise Forbidden("bob goes on chatting", f"He is shown nothing. {chat.what_ended()}")
+    try:
+        chat.talk(carol, bob)
+    except Missing as missing:
+        raise Forbidden("bob goes on chatting", missing.came) from None
