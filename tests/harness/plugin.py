@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +37,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--stage", choices=("wire", "terminal"), help="only the checks of this stage")
     group.addoption(
         "--only",
-        metavar="ID[/CHECK]",
+        metavar="ID[/CHECK][:1]",
         action="append",
         default=[],
         help="only the checks of this requirement, e.g. 2.9, or one of them, e.g. "
-        "2.5/test_who_lists_everybody; may be given several times",
+        "2.5/test_who_lists_everybody; with `:1` the first of them; may be given several times",
     )
     group.addoption(
         "--until-failed",
@@ -82,6 +82,17 @@ def selectors(item: Any) -> set[str]:
     return {*ids, *(f"{one}/{item.originalname}" for one in ids)}
 
 
+def chosen(items: Iterable[Any], only: set[str]) -> Iterator[Any]:
+    """The checks that --only chooses."""
+    firsts = {one.removesuffix(":1") for one in only if one.endswith(":1")}
+    for item in items:
+        if not only.isdisjoint(selectors(item)):
+            yield item
+        elif item.get_closest_marker("skip") is None and (found := firsts & selectors(item)):
+            firsts -= found
+            yield item
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     mark = metafunc.definition.get_closest_marker("requirement")
     if mark is not None and "stage" in metafunc.fixturenames:
@@ -98,7 +109,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     only = set(config.getoption("--only"))
     if only:
-        kept = [item for item in items if not only.isdisjoint(selectors(item))]
+        kept = list(chosen(items, only))
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
 

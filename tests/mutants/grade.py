@@ -149,11 +149,13 @@ def neighbours(mutant: Mutant, rubric: Rubric) -> list[str]:
 
 
 def at_the_core(mutant: Mutant, rubric: Rubric) -> list[str]:
-    """The same, but of all except its own requirement the one check that others rest on, where
-    the rubric names it: the quickest way to find a mutant that breaks more than it should."""
-    cores = {one: rubric[one].core for one in neighbours(mutant, rubric)}
-    cores[mutant.requirement] = ""
-    return [f"{one}/{core}" if core else one for one, core in cores.items()]
+    """The same, but of all except its own requirement one check alone, the one that others rest on
+    where the rubric names it: the quickest way to find a mutant that breaks more than it should."""
+    return [
+        one if one == mutant.requirement else f"{one}/{core}:1" if core else f"{one}:1"
+        for one in neighbours(mutant, rubric)
+        for core in [rubric[one].core]
+    ]
 
 
 def quick(mutant: Mutant, rubric: Rubric) -> list[str]:
