@@ -6,6 +6,10 @@ quickest way to see each of them caught where it belongs; `make test-all` makes 
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from grading.rubric import load
@@ -14,6 +18,7 @@ from .emptied import emptied
 from .grade import grade, grade_quickly, neighbours
 from .registry import FOLDERS, Mutant, find, mutants
 
+ROOT = Path(__file__).resolve().parents[2]
 ALL = mutants(*FOLDERS)
 
 
@@ -62,3 +67,22 @@ def test_emptied_functions_are_found() -> None:
     keys = {one.key for one in emptied(2)}
     assert "2/emptied.server.ChatServer.list_users" in keys
     assert find("2/emptied.server.ChatServer.list_users").requirement == "2.5"
+
+
+def test_of_a_neighbour_one_check_is_made() -> None:
+    """`:1` is the first check on the stage that was chosen."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    only = ["--stage=terminal", "--only=2.0:1", "--only=2.9/test_a_forged_sender_name:1"]
+    listing = subprocess.run(
+        [*command, *only, "--only=2.10", "tests/milestone2"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    found = [line.split("::")[1] for line in listing.stdout.splitlines() if "::" in line]
+    assert found == [
+        "test_the_client_sends_frames[terminal]",
+        "test_a_message_to_nobody_is_reported[terminal]",
+        "test_a_message_to_nobody_does_not_look_delivered[terminal]",
+    ]
