@@ -94,6 +94,8 @@ lint: $(STAMP)
 
 #:test: lint, types, and all tests, with the coverage of servers and clients too
 .PHONY: test
+# Hundreds of interpreters start: what one of them has compiled serves them all.
+test: export PYTHONDONTWRITEBYTECODE =
 test: lint
 	$(VENV)/bin/coverage erase
 	$(VENV)/bin/coverage run $(PYTEST) -m "not thorough" $(TESTS)
