@@ -90,10 +90,11 @@ def grade(
 def grade_quickly(mutant: Mutant) -> Verdict:
     """Let the mutant meet its own requirement and its neighbours at their core, each until a check
     fails, on the one stage that shows its fault soonest; its own on the other stage, too, where
-    that did not show it. What it may break besides (`also`) is not insisted on.
+    that did not show it. Where the mutant names the check that shows it, that one goes first.
+    What it may break besides (`also`) is not insisted on.
     """
     only = at_the_core(mutant, load())
-    stage, other = stages_for(mutant)
+    stage, other = (None, None) if mutant.shown_by else stages_for(mutant)
     verdict = grade(mutant, only, stage=stage, until_failed=True)
     if verdict.unwanted:  # perhaps for the lack of a check on which that one rests
         verdict = grade(mutant, only, stage=stage)
@@ -150,9 +151,12 @@ def neighbours(mutant: Mutant, rubric: Rubric) -> list[str]:
 
 def at_the_core(mutant: Mutant, rubric: Rubric) -> list[str]:
     """The same, but of all except its own requirement one check alone, the one that others rest on
-    where the rubric names it: the quickest way to find a mutant that breaks more than it should."""
+    where the rubric names it: the quickest way to find a mutant that breaks more than it should.
+    Of its own it is the check that shows it, where the mutant names one."""
+    shown = f"{mutant.requirement}/test_{mutant.shown_by}"
+    own = shown if mutant.shown_by else mutant.requirement
     return [
-        one if one == mutant.requirement else f"{one}/{core}:1" if core else f"{one}:1"
+        own if one == mutant.requirement else f"{one}/{core}:1" if core else f"{one}:1"
         for one in neighbours(mutant, rubric)
         for core in [rubric[one].core]
     ]

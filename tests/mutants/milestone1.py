@@ -390,7 +390,7 @@ class CrashesOnBytesThatAreNoText(EchoServer):
         super().echo(client, data.decode().encode())
 
 
-@mutant("1.B", "server")
+@mutant("1.B", "server", shown_by="a_reader_that_never_reads_harms_nobody_else")
 class WaitsForSlowReaders(EchoServer):
     """Sockets block: a client that does not read its echoes holds up everybody."""
 
@@ -412,7 +412,7 @@ class CrashesOnALongLine(EchoServer):
         super().receive(client)
 
 
-@mutant("1.B", "client")
+@mutant("1.B", "client", shown_by="a_bad_server_does_not_crash_the_client")
 class CrashesOnBytesOfTheServer(EchoClient):
     """What the server sends is decoded without a thought of bytes that are no text."""
 
@@ -424,7 +424,7 @@ class CrashesOnBytesOfTheServer(EchoClient):
 # 1.C: at rest
 
 
-@mutant("1.C", "server")
+@mutant("1.C", "server", shown_by="an_idle_server_uses_no_cpu")
 class AsksWithoutRest(EchoServer):
     """poll() is called with a timeout of 0: a busy loop."""
 
@@ -442,7 +442,7 @@ class AsksWithoutRest(EchoServer):
                     self.serve(self.client_of[fd], events)
 
 
-@mutant("1.C", "server")
+@mutant("1.C", "server", shown_by="memory_returns_to_the_baseline")
 class KeepsABufferPerClient(EchoServer):
     """Every client gets a buffer that nobody frees."""
 

@@ -213,7 +213,7 @@ class RefusesNamesSilently(Users):
         return "" if refuse_characters(name) else super().refuse_name(user, name)
 
 
-@mutant("2.1", "server", also=("2.4",))
+@mutant("2.1", "server", also=("2.4",), shown_by="a_bad_name_is_refused")
 class DropsWhoHasABadName(ChatServer):
     """Whoever asks for a bad name is disconnected, and cannot try again."""
 
@@ -913,7 +913,7 @@ class TrustsThatThereIsANul(ChatServer):
         super().received(connection, message)
 
 
-@mutant("2.B", "server")
+@mutant("2.B", "server", shown_by="a_reader_that_never_reads_harms_nobody_else")
 class WaitsForSlowReaders(Connection):
     """Sockets block: a client that does not read holds up everybody."""
 
@@ -926,7 +926,7 @@ class WaitsForSlowReaders(Connection):
         self.sock.setblocking(False)
 
 
-@mutant("2.B", "server", also=("2.3",))
+@mutant("2.B", "server", also=("2.3",), shown_by="garbage_and_gone_harms_nobody_else")
 class DiesOfAReset(ChatServer):
     """Nobody catches ECONNRESET."""
 
@@ -934,7 +934,7 @@ class DiesOfAReset(ChatServer):
         raise ConnectionResetError(reason)
 
 
-@mutant("2.B", "client")
+@mutant("2.B", "client", shown_by="a_bad_server_does_not_crash_the_client")
 class ClientCrashesOnUnknownTypes(ChatClient):
     """The client looks up what it is sent in a table that has sixteen entries."""
 
@@ -944,7 +944,7 @@ class ClientCrashesOnUnknownTypes(ChatClient):
         super().received(message)
 
 
-@mutant("2.B", "client")
+@mutant("2.B", "client", shown_by="a_bad_server_does_not_crash_the_client")
 class ClientHasABufferOf4096Bytes(ChatClient):
     """A payload that is longer than the client's buffer overruns it."""
 
@@ -955,7 +955,7 @@ class ClientHasABufferOf4096Bytes(ChatClient):
         super().received(message)
 
 
-@mutant("2.B", "client")
+@mutant("2.B", "client", shown_by="a_bad_server_does_not_crash_the_client")
 class ClientTrustsTheLength(ChatClient):
     """A length that cannot be ends the client in a traceback."""
 
@@ -978,10 +978,11 @@ add(
     "poll() is called with a timeout of 0: a busy loop.",
     make_poller,
     restless,
+    shown_by="an_idle_server_uses_no_cpu",
 )
 
 
-@mutant("2.C", "server")
+@mutant("2.C", "server", shown_by="memory_returns_to_the_baseline")
 class KeepsABufferPerClient(ChatServer):
     """Every client gets a buffer that nobody frees."""
 
@@ -991,7 +992,7 @@ class KeepsABufferPerClient(ChatServer):
         super().connected(connection)
 
 
-@mutant("2.C", "server")
+@mutant("2.C", "server", shown_by="memory_returns_to_the_baseline")
 class NeverGivesAPlaceBack(ChatServer):
     """There is room for 128 clients, and who has left is still counted."""
 
@@ -1005,7 +1006,7 @@ class NeverGivesAPlaceBack(ChatServer):
             self.dismiss(connection, "no room")
 
 
-@mutant("2.C", "server")
+@mutant("2.C", "server", shown_by="descriptors_return_to_the_baseline")
 class DoesNotCloseTheSocket(ChatServer):
     """Whoever has left is forgotten, but the socket stays open."""
 
@@ -1015,7 +1016,7 @@ class DoesNotCloseTheSocket(ChatServer):
         super().disconnected(connection, reason)
 
 
-@mutant("2.C", "server", also=("2.3",))
+@mutant("2.C", "server", also=("2.3",), shown_by="a_server_is_idle_after_a_client_has_gone")
 class NeverNoticesTheEnd(ChatServer):
     """recv() returning nothing is not taken for the end: poll() reports it again at once."""
 

@@ -512,7 +512,7 @@ class CrashesOnWhatIsNoFrame(ChatServer):
         raise error
 
 
-@mutant("3.B", "server")
+@mutant("3.B", "server", shown_by="a_reader_that_never_reads_harms_nobody_else")
 class WaitsForSlowReaders(Connection):
     """Sockets block: a client that does not read holds up everybody."""
 
@@ -532,4 +532,5 @@ add(
     "poll() is called with a timeout of 0: a busy loop.",
     make_poller,
     restless,
+    shown_by="an_idle_server_uses_no_cpu",
 )

@@ -81,13 +81,13 @@ class ForwardsNoAddress(ChatServer):
         super().forward_answer(user, message._replace(payload=b"") if empty else message)
 
 
-@mutant("4.1", "client", instead_of=open_file)
+@mutant("4.1", "client", instead_of=open_file, shown_by="a_file_in_a_directory")
 def looks_for_the_base_name(path: str) -> tuple[str, int]:
     """Of the path that was typed only the last part is looked for."""
     return open_file(os.path.basename(path))
 
 
-@mutant("4.1", "client")
+@mutant("4.1", "client", shown_by="a_second_file_goes_over_too")
 class SendsOneFileASession(FileExchange):
     """A flag says that a file is under way, and is never put back."""
 
@@ -100,7 +100,7 @@ class SendsOneFileASession(FileExchange):
         self.__dict__["busy"] = bool(self.offers)
 
 
-@mutant("4.1", "client")
+@mutant("4.1", "client", shown_by="a_second_file_goes_over_too")
 class SendsNothingAfterANo(FileExchange):
     """After a refusal, the flag that a file is under way is not put back."""
 
@@ -245,7 +245,7 @@ class TellsTheReceiverNothing(FileExchange):
         """Say nothing."""
 
 
-@mutant("4.5", "client")
+@mutant("4.5", "client", shown_by="the_receiver_is_told_when_the_sender_is_lost")
 class KeepsHalfFiles(IncomingFile):
     """The bytes go straight to the final name, and stay there when the transfer breaks."""
 
@@ -267,7 +267,7 @@ class KeepsHalfFiles(IncomingFile):
         self._close()
 
 
-@mutant("4.5", "client")
+@mutant("4.5", "client", shown_by="the_receiver_is_told_when_the_sender_is_lost")
 class TakesTheEndForSuccess(Receiving):
     """Whatever came before the connection ended is taken for the file."""
 
@@ -343,13 +343,18 @@ def listens_on_ipv4_only(host: str | None, port: int) -> list[socket.socket]:
     return listen("0.0.0.0", port)
 
 
-@mutant("4.B", "client", instead_of=safe_name)
+@mutant(
+    "4.B",
+    "client",
+    instead_of=safe_name,
+    shown_by="no_file_is_written_outside_the_receivers_directory",
+)
 def saves_wherever_it_is_told(wish: str) -> str:
     """The name of a received file may be a path."""
     return wish
 
 
-@mutant("4.B", "client")
+@mutant("4.B", "client", shown_by="a_stranger_at_the_receivers_port_does_no_harm")
 class WaitsForTheStranger(Receiving):
     """Whoever connects to the receiver's port is read from, however long that takes."""
 
@@ -377,4 +382,5 @@ add(
     "poll() is called with a timeout of 0: a busy loop.",
     make_poller,
     restless,
+    shown_by="an_idle_server_uses_no_cpu",
 )

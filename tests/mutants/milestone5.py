@@ -65,7 +65,7 @@ class NeedsANewline(Session):
                     yield value
 
 
-@mutant("5.1", "client")
+@mutant("5.1", "client", shown_by="the_own_programs_byte_by_byte")
 class ClientTakesOneRecvForOneObject(ChatClient):
     """The client takes what one recv() brings for one whole object."""
 
@@ -101,7 +101,7 @@ class KnowsNobodyAgain(Accounts):
         return False
 
 
-@mutant("5.2", "server")
+@mutant("5.2", "server", shown_by="no_password_is_kept_in_clear")
 class LogsPasswords(ChatServer):
     """What comes is logged, passwords and all."""
 
@@ -497,7 +497,7 @@ class EndsOnMalformedInput(ChatServer):
         super().answer(session, request)
 
 
-@mutant("5.12", "server")
+@mutant("5.12", "server", shown_by="malformed_input_harms_nobody_else")
 class EndsOnAMissingKey(ChatServer):
     """request["command"] of an object that has none ends the server."""
 
@@ -534,7 +534,7 @@ def listens_on_ipv4_only(host: str | None, port: int) -> list[socket.socket]:
     return listen("0.0.0.0", port)
 
 
-@mutant("5.B", "server")
+@mutant("5.B", "server", shown_by="a_reader_that_never_reads_harms_nobody_else")
 class SendsFromTheSendersThread(Outbox):
     """A full outbox is waited for: who does not read holds up who writes to them."""
 
@@ -548,7 +548,7 @@ class SendsFromTheSendersThread(Outbox):
         return True
 
 
-@mutant("5.B", "client")
+@mutant("5.B", "client", shown_by="a_bad_server_does_not_crash_the_client")
 class ClientEndsOnMalformedInput(ChatClient):
     """What is no JSON object ends the client in a traceback."""
 
@@ -561,7 +561,7 @@ class ClientEndsOnMalformedInput(ChatClient):
                 yield message
 
 
-@mutant("5.C", "server")
+@mutant("5.C", "server", shown_by="an_idle_server_uses_no_cpu")
 class AsksWithoutRest(ChatServer):
     """The accepting thread asks again and again instead of waiting."""
 
@@ -578,7 +578,7 @@ class AsksWithoutRest(ChatServer):
                 self.accept(by_fd[fd])
 
 
-@mutant("5.C", "server")
+@mutant("5.C", "server", shown_by="descriptors_return_to_the_baseline")
 class DoesNotCloseTheSocket(ChatServer):
     """Whoever has left is forgotten, but a descriptor stays open."""
 
@@ -588,7 +588,7 @@ class DoesNotCloseTheSocket(ChatServer):
         leaked.append(open(os.devnull))  # noqa: SIM115
 
 
-@mutant("5.C", "server")
+@mutant("5.C", "server", shown_by="memory_returns_to_the_baseline")
 class KeepsABufferPerClient(ChatServer):
     """Every client gets a buffer that nobody frees."""
 

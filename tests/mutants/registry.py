@@ -46,6 +46,8 @@ class Mutant(NamedTuple):
     """Further promises that the same fault breaks in so many words."""
     owner: Any = None
     """The class whose method is replaced, where it is not the whole class."""
+    shown_by: str = ""
+    """The check that shows it, without `test_`, where those of its requirement take long."""
 
     @property
     def key(self) -> str:
@@ -76,7 +78,12 @@ _registered: dict[str, Mutant] = {}
 
 
 def mutant(
-    requirement: str, side: str, *, instead_of: Any = None, also: tuple[str, ...] = ()
+    requirement: str,
+    side: str,
+    *,
+    instead_of: Any = None,
+    also: tuple[str, ...] = (),
+    shown_by: str = "",
 ) -> Callable[[_Replacement], _Replacement]:
     """Register the decorated class or function as a mutant that breaks `requirement`.
 
@@ -88,7 +95,7 @@ def mutant(
         if isinstance(replacement, type) and original is None:
             original = replacement.__mro__[1]
         add(requirement, side, _words(replacement.__name__), replacement.__doc__ or "", original,
-            replacement, also)  # fmt: skip
+            replacement, also, shown_by)  # fmt: skip
         return replacement
 
     return register
@@ -102,6 +109,7 @@ def add(
     original: Any,
     replacement: Any,
     also: tuple[str, ...] = (),
+    shown_by: str = "",
 ) -> None:
     """Register a mutant that is neither class nor function, such as another constant."""
     one = Mutant(
@@ -113,6 +121,7 @@ def add(
         original=original,
         replacement=replacement,
         also=also,
+        shown_by=shown_by,
     )
     assert one.key not in _registered, f"two mutants are called {one.key}"
     _registered[one.key] = one

@@ -6,6 +6,7 @@ quickest way to see each of them caught where it belongs; `make test-all` makes 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,13 @@ from .registry import FOLDERS, Mutant, find, mutants
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = mutants(*FOLDERS)
+
+
+@pytest.fixture(autouse=True)
+def _without_coverage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a grading starts is measured by other tests."""
+    for name in [one for one in os.environ if one.startswith("COVERAGE")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.mark.timeout(600)
