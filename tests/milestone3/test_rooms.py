@@ -8,7 +8,7 @@ from common.framing import Message, MessageType
 from tests.harness import screen
 from tests.harness.actor import Actor
 from tests.harness.chat import Chat
-from tests.harness.failures import Missing, NotReady
+from tests.harness.failures import Missing, NotReady, Waived
 from tests.harness.marks import on_terminal, on_wire, requirement
 from tests.harness.screen import has_word
 from tests.harness.terminal import TerminalUser
@@ -53,10 +53,10 @@ def room_exists(chat: Chat, asker: Actor, room: str, owner: Actor) -> bool:
 
 
 def rooms(asker: Actor) -> str:
-    """The answer to `/channel_list`, without its blanks and numbers."""
+    """The answer to `/channel_list`, without its blanks and numbers, and no prompt behind it."""
     asker.types("/channel_list")
     asker.play.wait_for(asker.hears_something, seconds=1)
-    return screen.shape(asker.answer())
+    return screen.shape(screen.without_prompt(asker.answer()))
 
 
 def no_room_is_new(asker: Actor, before: str) -> None:
@@ -331,6 +331,8 @@ def test_the_last_one_who_quits_is_told(leaving: str, chat: Chat) -> None:
     bob.types("/join red")
     bob.types(leaving.format(room="red"))
     left = bob.answer()
+    if not bob.connected:
+        raise Waived("who leaves a room leaves the chat: that is 3.5")
     bob.types("/channel_list")
     bob.lists("red")
     alice.types(leaving.format(room="red"))
@@ -373,7 +375,8 @@ def test_a_room_without_members_is_destroyed(chat: Chat, how: str) -> None:
 @pytest.mark.parametrize("how", ["lost", "creates-another"])
 def test_a_room_outlives_its_creator(leaving: str, chat: Chat, how: str) -> None:
     """When its creator goes without `/quit`, the room stays for who is left, and goes with them:
-    neither does it go too early, nor is the one who went still counted."""
+    neither does it go too early, nor is the one who was lost still counted. (Whether the one who
+    creates another has left it is 3.2.)"""
     alice, bob, carol = chat.users("alice", "bob", "carol")
     alice.types("/create red")
     bob.types("/join red")
@@ -383,8 +386,9 @@ def test_a_room_outlives_its_creator(leaving: str, chat: Chat, how: str) -> None
         alice.types("/create green")
     carol.types("/channel_list")
     carol.lists("red")
-    bob.types(leaving.format(room="red"))
-    is_gone(chat, carol, "red")
+    if how == "lost":
+        bob.types(leaving.format(room="red"))
+        is_gone(chat, carol, "red")
 
 
 @requirement("3.7", stages=on_wire)
