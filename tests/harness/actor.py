@@ -110,7 +110,7 @@ class Actor(abc.ABC):
         names and numbers in them. Raises Missing."""
         self.is_told(promise)
         answer = self.answer()
-        if not screen.says_anything_new(screen.without_prompt(answer), known, *names):
+        if not screen.says_anything_new(answer, known, *names):
             told = _short(" ".join(answer.split()), 300)
             raise Missing(promise, f"Told was what a success brings, too: `{told}`.")
 

@@ -103,14 +103,19 @@ class SentFile:
         """The files that have come into being below the receiver's directory since."""
         return [path for path in files_of(receiver) if path not in self._before]
 
-    def arrived_at(self, receiver: Actor) -> bool:
-        """True when a new file at the receiver has this content, whatever its name."""
-        return any(
-            size_of(path) == len(self.content)
+    def copies_at(self, receiver: Actor) -> list[Path]:
+        """The new files at the receiver that have this content, whatever their names."""
+        return [
+            path
+            for path in self.new_files(receiver)
+            if size_of(path) == len(self.content)
             and (self.content or not is_temporary(path.name))
             and hashlib.sha256(content_of(path)).digest() == self._digest
-            for path in self.new_files(receiver)
-        )
+        ]
+
+    def arrived_at(self, receiver: Actor) -> bool:
+        """True when the file is there."""
+        return bool(self.copies_at(receiver))
 
 
 def is_temporary(name: str) -> bool:

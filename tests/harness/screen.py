@@ -38,6 +38,13 @@ def unfinished_line(text: str) -> str:
     return text.rpartition("\n")[2].strip()
 
 
+def looks_like_a_prompt(line: str) -> bool:
+    """True for an unfinished line that asks for input: behind it stands a sign that ends no
+    sentence, or before it one such as `>`. What ends with a word is a message that lacks its
+    newline."""
+    return re.search(r"[^\w\s.!…]$|^[>$#%]", line) is not None
+
+
 def without(text: str, *noise: str) -> str:
     """`text` without the given strings (prompts, an echo of what was typed)."""
     for part in sorted(filter(None, noise), key=len, reverse=True):

@@ -100,12 +100,14 @@ class TerminalUser(Actor):
         self.program.type_bytes(key)
 
     def mark(self) -> None:
-        """The prompt is what stands on the screen's last, unfinished line now."""
+        """The prompt is what stands on the screen's last, unfinished line now, if it looks like
+        one."""
         program = self.program
         program.read_output()
         self._mark = program.output.total
         self._typed = ""
-        self._prompt = screen.unfinished_line(screen.clean(program.output.since(0)[-4096:]))
+        last = screen.unfinished_line(screen.clean(program.output.since(0)[-4096:]))
+        self._prompt = last if screen.looks_like_a_prompt(last) else ""
 
     def text(self) -> str:
         """Everything on this terminal, since the client was started."""
@@ -114,11 +116,18 @@ class TerminalUser(Actor):
     def since(self) -> str:
         """What appeared since the last deed, less prompts and an echo of the typed line."""
         text = screen.clean(self.program.output.since(self._mark))
-        if re.search(r"[^\w]", self._prompt):
-            text = re.sub(rf"^(\s*{re.escape(self._prompt)})+", "", text, flags=re.MULTILINE)
+        if self._prompt:
+            # One prompt may stand behind another, on one line: what it ends with is one, too.
+            ends = (self._prompt[word.start() :] for word in re.finditer(r"\S+", self._prompt))
+            known = "|".join(map(re.escape, ends))
+            text = re.sub(rf"^(\s*(?:{known}))+", "", text, flags=re.MULTILINE)
         if self._typed and text.lstrip().startswith(self._typed):
             text = text.lstrip()[len(self._typed) :]
         return text
+
+    def answer(self) -> str:
+        """All that the last deed brought, but for the prompt behind it."""
+        return screen.without_prompt(super().answer())
 
     @property
     def connected(self) -> bool:

@@ -53,10 +53,10 @@ def room_exists(chat: Chat, asker: Actor, room: str, owner: Actor) -> bool:
 
 
 def rooms(asker: Actor) -> str:
-    """The answer to `/channel_list`, without its blanks and numbers, and no prompt behind it."""
+    """The answer to `/channel_list`, without its blanks and numbers."""
     asker.types("/channel_list")
     asker.play.wait_for(asker.hears_something, seconds=1)
-    return screen.shape(screen.without_prompt(asker.answer()))
+    return screen.shape(asker.answer())
 
 
 def no_room_is_new(asker: Actor, before: str) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -264,14 +266,14 @@ def test_both_sides_are_told_of_the_end(sending: SendForm, chat: Chat) -> None:
 
 def what_success_looks_like(
     chat: Chat, sending: SendForm, alice: TerminalUser, bob: TerminalUser
-) -> tuple[tuple[str, str], str]:
-    """What alice and bob are told of a small file that goes over whole, and its name."""
+) -> tuple[tuple[str, str], SentFile]:
+    """What alice and bob are told of a small file that goes over whole, and that file."""
     file = SentFile(chat, alice, b"a small file\n")
     file.send(bob, sending)
     bob.types(sending.yes)
     if not chat.wait_for(lambda: file.arrived_at(bob), seconds=4):
         raise NotReady(("4.1",), "the file arrives", f"It does not. {chat.what_ended()}")
-    return (alice.answer(), bob.answer()), file.name
+    return (alice.answer(), bob.answer()), file
 
 
 @requirement("4.5", stages=on_terminal)
@@ -280,6 +282,7 @@ def test_the_receiver_is_told_when_the_sender_is_lost(sending: SendForm, chat: C
     name."""
     alice, bob = chat.people("alice", "bob")
     (_, success), small = what_success_looks_like(chat, sending, alice, bob)
+    final = {place_of(path, small, bob) for path in small.copies_at(bob)}
     file = held_up(chat, sending, alice, bob)
     alice.program.ended_because = BY_THE_CHECK
     os.kill(alice.program.pid, signal.SIGKILL)
@@ -287,9 +290,9 @@ def test_the_receiver_is_told_when_the_sender_is_lost(sending: SendForm, chat: C
     os.kill(bob.program.pid, signal.SIGCONT)
     chat.unread_ports.clear()
     chat.settle()
-    no_half_file(chat, file, bob)
+    no_half_file(chat, file, bob, final)
     promise = "bob is told that the transfer failed"
-    bob.is_told_anew(success, small, file.name, promise=promise)
+    bob.is_told_anew(success, small.name, file.name, promise=promise)
 
 
 @requirement("4.5", stages=on_terminal)
@@ -301,11 +304,18 @@ def test_the_sender_is_told_when_the_receiver_is_lost(sending: SendForm, chat: C
     chat.acts("bob", "vanishes in the middle of the transfer")
     bob.program.end(BY_THE_CHECK)
     promise = "alice is told that the transfer failed"
-    alice.is_told_anew(success, small, file.name, promise=promise)
+    alice.is_told_anew(success, small.name, file.name, promise=promise)
 
 
-def no_half_file(chat: Chat, file: SentFile, receiver: TerminalUser) -> None:
-    """No new file with another content, a part of it or more, stands there under a final name."""
+def place_of(path: Path, file: SentFile, receiver: TerminalUser) -> str:
+    """Where a file stands below the receiver's directory, but for its own name and numbers: what
+    two finished files have in common, and one that is not finished has not."""
+    stem = file.name.rpartition(".")[0]
+    return re.sub(r"\d+", "", str(path.relative_to(receiver.program.home)).replace(stem, ""))
+
+
+def no_half_file(chat: Chat, file: SentFile, receiver: TerminalUser, final: set[str]) -> None:
+    """No new file with another content, a part of it or more, stands where a finished one does."""
     expected = "a broken transfer leaves no half file under the final name"
     chat.expect(expected)
 
@@ -314,16 +324,9 @@ def no_half_file(chat: Chat, file: SentFile, receiver: TerminalUser) -> None:
             f"{path.name} ({size} of {len(file.content)} bytes)"
             for path in file.new_files(receiver)
             if (size := size_of(path)) >= 0
-            and is_final(path.name, file.name)
+            and place_of(path, file, receiver) in final
             and (size != len(file.content) or content_of(path) != file.content)
         ]
 
     if not chat.wait_for(lambda: not halves()):
         raise Forbidden(expected, f"There is {', '.join(halves())}.")
-
-
-def is_final(name: str, sent: str) -> bool:
-    """True for a name that a user would take for the finished file's."""
-    stem = sent.rpartition(".")[0]
-    rest = name.replace(stem, "").lower()
-    return stem in name and not any(mark in rest for mark in ("part", "tmp", "temp", "~"))
