@@ -354,18 +354,6 @@ def saves_wherever_it_is_told(wish: str) -> str:
     return wish
 
 
-@mutant("4.B", "client", shown_by="a_stranger_at_the_receivers_port_does_no_harm")
-class WaitsForTheStranger(Receiving):
-    """Whoever connects to the receiver's port is read from, however long that takes."""
-
-    def _accept(self, _events: int) -> None:
-        super()._accept(_events)
-        for sock, _ in self._candidates.values():
-            sock.setblocking(True)
-            sock.recv(1, socket.MSG_PEEK)
-            sock.setblocking(False)
-
-
 @mutant("4.B", "server")
 class CrashesOnWhatIsNoFrame(ChatServer):
     """A length or a type that cannot be ends the server."""
