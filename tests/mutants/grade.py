@@ -175,5 +175,11 @@ def is_slow(requirement: str) -> bool:
 
 
 def end_when_asked() -> None:
-    """Make SIGTERM an exit, not a sudden death: what a grading has started is ended with it."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    """Make SIGTERM an exit, not a sudden death: what a grading has started is ended with it, and
+    no second SIGTERM (a pool sends one to those that were sent one already) comes between."""
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        sys.exit(1)
+
+    signal.signal(signal.SIGTERM, end)
