@@ -101,4 +101,5 @@ class Prompted(Person):
             self.play.settle()
 
     def _unfinished(self) -> str:
-        return screen.unfinished_line(screen.clean(self.program.output.since(self._typed_at)))
+        text = screen.clean(self.program.output.since(self._typed_at))
+        return screen.unfinished_line(text).strip()

@@ -34,15 +34,15 @@ def clean(raw: bytes) -> str:
 
 
 def unfinished_line(text: str) -> str:
-    """The prompt: what stands behind the last newline."""
-    return text.rpartition("\n")[2].strip()
+    """What stands behind the last newline: a prompt, mostly."""
+    return text.rpartition("\n")[2]
 
 
 def looks_like_a_prompt(line: str) -> bool:
-    """True for an unfinished line that asks for input: behind it stands a sign that ends no
-    sentence, or before it one such as `>`. What ends with a word is a message that lacks its
-    newline."""
-    return re.search(r"[^\w\s.!…]$|^[>$#%]", line) is not None
+    """True for an unfinished line that asks for input: it ends with a sign such as `>`, or with
+    another that ends no sentence and a blank, or begins with `>`. Else it is a message that lacks
+    its newline."""
+    return re.search(r"[>$#%:»\u276f\]]\s*$|[^\w\s.,;!…]\s+$|^\s*[>$#%]", line) is not None
 
 
 def without(text: str, *noise: str) -> str:

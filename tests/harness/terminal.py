@@ -107,7 +107,7 @@ class TerminalUser(Actor):
         self._mark = program.output.total
         self._typed = ""
         last = screen.unfinished_line(screen.clean(program.output.since(0)[-4096:]))
-        self._prompt = last if screen.looks_like_a_prompt(last) else ""
+        self._prompt = last.strip() if screen.looks_like_a_prompt(last) else ""
 
     def text(self) -> str:
         """Everything on this terminal, since the client was started."""

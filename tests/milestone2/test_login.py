@@ -137,8 +137,8 @@ def test_a_name_in_use_is_refused(chat: Chat) -> None:
     stays with its owner."""
     bob, carol = chat.users("bob", "carol")
     granted = carol.answer()
-    impostor = chat.newcomer("impostor")
     for owner, sender in ((bob, carol), (carol, bob)):
+        impostor = chat.newcomer("impostor")
         impostor.tries(f"/nick {owner.name}")
         promise = "the impostor is told that the name is taken"
         impostor.is_told_anew(granted, "bob", "carol", promise=promise)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness.screen import has_date_or_time, says_anything_new
+from tests.harness.screen import has_date_or_time, looks_like_a_prompt, says_anything_new
 
 SUCCESS = "alice> bob accepted file transfer.\nSending a.bin: 100 %\nbob has received a.bin.\n"
 
@@ -54,3 +54,13 @@ def test_dates_and_times_in_any_usual_format(text: str) -> None:
 def test_an_address_is_no_time(text: str) -> None:
     """Address and port alone say nothing of when."""
     assert not has_date_or_time(text)
+
+
+@pytest.mark.parametrize("line", ["> ", "alice> ", "Message : ", "alice@red $ ", "(alice) ", "[x]"])
+def test_a_line_that_asks_for_input_is_a_prompt(line: str) -> None:
+    assert looks_like_a_prompt(line)
+
+
+@pytest.mark.parametrize("line", ["  - alice", "[Server] : no channel yet", "Hello bob !", "bob."])
+def test_a_message_without_its_newline_is_no_prompt(line: str) -> None:
+    assert not looks_like_a_prompt(line)
