@@ -310,7 +310,7 @@ def test_the_sender_is_told_when_the_receiver_is_lost(sending: SendForm, chat: C
 def place_of(path: Path, file: SentFile, receiver: TerminalUser) -> str:
     """Where a file stands below the receiver's directory, but for its own name and numbers: what
     two finished files have in common, and one that is not finished has not."""
-    stem = file.name.rpartition(".")[0]
+    stem = Path(file.name).stem
     return re.sub(r"\d+", "", str(path.relative_to(receiver.program.home)).replace(stem, ""))
 
 
