@@ -93,6 +93,11 @@ class SentFile:
         self._digest = hashlib.sha256(content).digest()
         self._before: set[Path] = set()
 
+    @property
+    def stem(self) -> str:
+        """Its name without the extension."""
+        return Path(self.name).stem
+
     def send(self, receiver: Actor, form: SendForm) -> None:
         """Type the command, and let the question arrive."""
         self._before = set(files_of(receiver))
@@ -105,12 +110,12 @@ class SentFile:
 
     def copies_at(self, receiver: Actor) -> list[Path]:
         """The new files at the receiver that have this content, whatever their names."""
-        stem = Path(self.name).stem  # made at random, it may hold `tmp` by chance
         return [
             path
             for path in self.new_files(receiver)
             if size_of(path) == len(self.content)
-            and (self.content or not is_temporary(path.name.replace(stem, "file")))
+            # The stem was made at random: it may hold `tmp` by chance.
+            and (self.content or not is_temporary(path.name.replace(self.stem, "file")))
             and hashlib.sha256(content_of(path)).digest() == self._digest
         ]
 

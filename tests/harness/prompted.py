@@ -88,9 +88,7 @@ class Prompted(Person):
     def since(self) -> str:
         """What appeared since the last deed, less all prompts and an echo of what was typed."""
         text = screen.clean(self.program.output.since(self._mark))
-        known = "|".join(re.escape(p) for p in sorted(self._prompts, key=len, reverse=True) if p)
-        if known:
-            text = re.sub(rf"^(\s*(?:{known}))+", "", text, flags=re.MULTILINE)
+        text = screen.without_prompts(text, self._prompts)
         return "\n".join(line for line in text.split("\n") if line.strip() not in self._lines)
 
     def _await_question(self) -> None:

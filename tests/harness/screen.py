@@ -7,6 +7,7 @@ find that between prompts, escape sequences and the program's own echo of what w
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
@@ -45,11 +46,10 @@ def looks_like_a_prompt(line: str) -> bool:
     return re.search(r"[>$#%:»\u276f\]]\s*$|[^\w\s.,;!…]\s+$|^\s*[>$#%]", line) is not None
 
 
-def without(text: str, *noise: str) -> str:
-    """`text` without the given strings (prompts, an echo of what was typed)."""
-    for part in sorted(filter(None, noise), key=len, reverse=True):
-        text = text.replace(part, "\n")
-    return text
+def without_prompts(text: str, prompts: Iterable[str]) -> str:
+    """`text` without these prompts at the beginnings of its lines, however many of them."""
+    known = "|".join(re.escape(p) for p in sorted(filter(None, prompts), key=len, reverse=True))
+    return re.sub(rf"^(\s*(?:{known}))+", "", text, flags=re.MULTILINE) if known else text
 
 
 def without_prompt(text: str) -> str:

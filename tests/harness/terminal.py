@@ -116,11 +116,9 @@ class TerminalUser(Actor):
     def since(self) -> str:
         """What appeared since the last deed, less prompts and an echo of the typed line."""
         text = screen.clean(self.program.output.since(self._mark))
-        if self._prompt:
-            # One prompt may stand behind another, on one line: what it ends with is one, too.
-            ends = (self._prompt[word.start() :] for word in re.finditer(r"\S+", self._prompt))
-            known = "|".join(map(re.escape, ends))
-            text = re.sub(rf"^(\s*(?:{known}))+", "", text, flags=re.MULTILINE)
+        # One prompt may stand behind another, on one line: what it ends with is one, too.
+        ends = (self._prompt[word.start() :] for word in re.finditer(r"\S+", self._prompt))
+        text = screen.without_prompts(text, ends)
         if self._typed and text.lstrip().startswith(self._typed):
             text = text.lstrip()[len(self._typed) :]
         return text

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from grading.rubric import load
+from tests.grader.support import without_coverage
 
 from .emptied import emptied
 from .grade import grade, grade_quickly, neighbours
@@ -26,7 +27,7 @@ ALL = mutants(*FOLDERS)
 @pytest.fixture(autouse=True)
 def _without_coverage(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a grading starts is measured by other tests."""
-    for name in [one for one in os.environ if one.startswith("COVERAGE")]:
+    for name in os.environ.keys() - without_coverage().keys():
         monkeypatch.delenv(name)
 
 
