@@ -102,7 +102,7 @@ test: lint
 	$(VENV)/bin/coverage combine --quiet
 	$(VENV)/bin/coverage report --skip-covered
 
-#:test-all: the tests that take long as well: all mutants, the ladder, all hostile programs
+#:test-all: the tests that take long as well: mutants, ladder, all foreign and hostile programs
 .PHONY: test-all
 test-all: $(STAMP)
 	$(VENV)/bin/python $(PYTEST) $(TESTS)
